@@ -28,7 +28,7 @@ function compile() {
     // As published it asks for C++11, with which the headers of Node.js 20 and later don't compile.
     env: { ...process.env, CXXFLAGS: `${process.env["CXXFLAGS"] ?? ""} -std=c++20` },
     shell: process.platform === "win32",
-    timeout: 300_000,
+    timeout: 120_000,
   });
   return status === 0 && loads() ? undefined : `${stdout}${stderr}${error ?? ""}`;
 }

@@ -1,5 +1,6 @@
 // `npm test`: sets up, then checks format and lint, types, documents and behaviour. The last line
-// is `N passed, N failed`, where each check counts as one and each test as one.
+// is `N passed, N failed`, where each check counts as one and each test as one; set-up counts only
+// where it fails.
 // `npm test -- <arguments of vitest>` builds and runs vitest alone.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
@@ -17,14 +18,21 @@ let failed = 0;
  * @param {string} name
  * @param {() => boolean} run
  */
-function check(name, run) {
+function prepare(name, run) {
   const start = performance.now();
   const good = run();
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
-  console.log(`${good ? "pass" : "FAIL"}  ${name} (${seconds} s)`);
-  if (good) passed += 1;
-  else failed += 1;
+  console.log(`${good ? "ok  " : "FAIL"}  ${name} (${seconds} s)`);
+  if (!good) failed += 1;
   return good;
+}
+
+/**
+ * @param {string} name
+ * @param {() => boolean} run
+ */
+function check(name, run) {
+  if (prepare(name, run)) passed += 1;
 }
 
 /**
@@ -67,8 +75,8 @@ function checkAll() {
 
 try {
   const vitestArgs = process.argv.slice(2);
-  if (check("installation", install)) {
-    check("mmap-io", buildMapping);
+  if (prepare("installation", install)) {
+    prepare("mmap-io", buildMapping);
     check("types", () => build("tsconfig.json"));
     if (vitestArgs.length === 0) checkAll();
     runTests(vitestArgs);
