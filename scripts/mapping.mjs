@@ -49,6 +49,6 @@ export function buildMapping() {
     return false;
   }
   writeFileSync(failureFile, runtime);
-  console.log("mmap-io could not be built (no C++ compiler?): files are read instead of mapped.");
+  console.log("mmap-io could not be built: files are read, not mapped. It needs g++, make, python3.");
   return true;
 }
