@@ -49,6 +49,8 @@ export function buildMapping() {
     return false;
   }
   writeFileSync(failureFile, runtime);
-  console.log("mmap-io could not be built: files are read, not mapped. It needs g++, make, python3.");
+  console.log(
+    "mmap-io could not be built: files are read, not mapped (it needs g++, make, python3).",
+  );
   return true;
 }
