@@ -33,9 +33,7 @@ export class CommitThread {
   readonly #words = new Int32Array(this.#control);
   readonly #floats = new Float64Array(this.#control);
   readonly #worker: Worker | undefined;
-  readonly #bufferIds = new WeakMap<SharedArrayBuffer, number>();
-  readonly #collected = new FinalizationRegistry<number>((id) => this.#tell({ kind: "drop", id }));
-  #nextBufferId = 0;
+  readonly #bufferIds = new Map<SharedArrayBuffer, number>();
   #ready = false;
   #underWay: CommitUnderWay | undefined;
 
@@ -80,20 +78,15 @@ export class CommitThread {
     Atomics.notify(words, Word.request);
   }
 
-  // The thread learns of a buffer at its first commit, and that it is gone when it has been collected here.
+  // The thread learns of a buffer at its first commit and keeps it.
   #bufferId(buffer: SharedArrayBuffer): number {
     const known = this.#bufferIds.get(buffer);
     if (known !== undefined) return known;
-    const id = this.#nextBufferId;
-    this.#nextBufferId += 1;
+    const id = this.#bufferIds.size;
     this.#bufferIds.set(buffer, id);
-    this.#collected.register(buffer, id);
-    this.#tell({ kind: "buffer", id, buffer });
-    return id;
-  }
-
-  #tell(message: ToThread): void {
+    const message: ToThread = { id, buffer };
     this.#worker?.postMessage(message);
+    return id;
   }
 
   // A thread that cannot start (permissions, limits, a bundle without the file) is done without.

@@ -41,9 +41,8 @@ function receiveBuffers(buffers: Map<number, Uint8Array>): void {
   for (;;) {
     const received: { message: ToThread } | undefined = receiveMessageOnPort(parentPort);
     if (received === undefined) return;
-    const { message } = received;
-    if (message.kind === "buffer") buffers.set(message.id, new Uint8Array(message.buffer));
-    else buffers.delete(message.id);
+    const { id, buffer } = received.message;
+    buffers.set(id, new Uint8Array(buffer));
   }
 }
 

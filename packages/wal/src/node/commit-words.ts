@@ -13,10 +13,11 @@ export const POSITION = 4;
 /** What the thread is doing, so that its death can be told apart before and after the write. */
 export const Phase = { idle: 0, writing: 1, syncing: 2 };
 
-/** To the thread, always before the request that needs it. */
-export type ToThread =
-  | { readonly kind: "buffer"; readonly id: number; readonly buffer: SharedArrayBuffer }
-  | { readonly kind: "drop"; readonly id: number };
+/** To the thread, before the first request that names the buffer by this id. */
+export interface ToThread {
+  readonly id: number;
+  readonly buffer: SharedArrayBuffer;
+}
 
 /** From the thread: it waits for requests now, or how one went. */
 export type FromThread =

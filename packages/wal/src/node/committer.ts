@@ -12,14 +12,28 @@ export function openNodeCommitter(): Committer {
   return new NodeCommitter();
 }
 
+// Shared memory is freed only when both threads have collected it, and an idle one never collects: so a
+// committer's buffers live as long as it does, and this bounds them. What is allocated beyond, and what
+// comes from elsewhere, is committed in the pool.
+const SHARED_BYTES_MAX = 32 * 1024 * 1024;
+
+// A program that writes a few records and ends should not pay for a thread.
+const THREAD_AFTER_COMMITS = 16;
+
 class NodeCommitter implements Committer {
+  readonly #shared = new Set<ArrayBufferLike>();
+  #sharedBytes = 0;
   #thread: CommitThread | undefined;
   #underWay: Promise<void> | undefined;
   #durableCommits = 0;
   #closed = false;
 
   allocate(length: number): Uint8Array {
-    return new Uint8Array(new SharedArrayBuffer(length));
+    if (this.#sharedBytes + length > SHARED_BYTES_MAX) return new Uint8Array(length);
+    const buffer = new SharedArrayBuffer(length);
+    this.#shared.add(buffer);
+    this.#sharedBytes += length;
+    return new Uint8Array(buffer);
   }
 
   async commit(file: File, bytes: Uint8Array, position: number, durable: boolean): Promise<void> {
@@ -53,7 +67,8 @@ class NodeCommitter implements Committer {
     if (
       this.#thread?.ready === true &&
       file instanceof NodeFile &&
-      buffer instanceof SharedArrayBuffer
+      buffer instanceof SharedArrayBuffer &&
+      this.#shared.has(buffer)
     ) {
       const { byteOffset, byteLength } = bytes;
       return this.#thread.commit(file, {
@@ -67,9 +82,6 @@ class NodeCommitter implements Committer {
     return commitInPool(file, bytes, position, durable);
   }
 }
-
-// A program that writes a few records and ends should not pay for a thread.
-const THREAD_AFTER_COMMITS = 4;
 
 async function commitInPool(
   file: File,
