@@ -95,8 +95,8 @@ export class BatchIndex {
 
   /** Whether the fields of an entry can hold this batch; if not, it needs a segment of its own. */
   canHold(firstOffset: number, position: number, time: number): boolean {
-    const elapsed_ms = time - this.createdAt;
-    return isU32(firstOffset - this.baseOffset) && isU32(position) && isU32(elapsed_ms);
+    const elapsedMs = time - this.createdAt;
+    return isU32(firstOffset - this.baseOffset) && isU32(position) && isU32(elapsedMs);
   }
 
   /** Adds a batch with records, which follows all that are there; for a growing index. */
@@ -237,15 +237,15 @@ function disorderIn(bytes: Uint8Array, expected: ExpectedIndex): string | undefi
   for (let at = HEADER_LENGTH; at < bytes.length; at += ENTRY_LENGTH) {
     const relativeOffset = readU32(bytes, at);
     const position = readU32(bytes, at + 4);
-    const elapsed_ms = readU32(bytes, at + 8);
+    const elapsedMs = readU32(bytes, at + 8);
     if (relativeOffset < offsetMin || relativeOffset >= relativeEnd)
       return "an offset out of order";
     if (position < positionMin) return "a position out of order";
     if (position + BATCH_LENGTH_MIN > storeSize) return "a position outside the store";
-    if (elapsed_ms < timeMin) return "a time out of order";
+    if (elapsedMs < timeMin) return "a time out of order";
     offsetMin = relativeOffset + 1;
     positionMin = position + BATCH_LENGTH_MIN;
-    timeMin = elapsed_ms;
+    timeMin = elapsedMs;
   }
   return undefined;
 }

@@ -1,0 +1,49 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { crc32 } from "../../src/checksum.js";
+
+/** The definition, bit by bit. */
+function crc32ByDefinition(bytes: Uint8Array): number {
+  let remainder = 0xffffffff;
+  for (const byte of bytes) {
+    remainder ^= byte;
+    for (let bit = 0; bit < 8; bit++) {
+      remainder = remainder & 1 ? (remainder >>> 1) ^ 0xedb88320 : remainder >>> 1;
+    }
+  }
+  return ~remainder >>> 0;
+}
+
+test("matches the check value of CRC-32 (IEEE)", () => {
+  expect(crc32(Buffer.from("123456789"))).toBe(0xcbf43926);
+  expect(crc32(new Uint8Array(0))).toBe(0);
+  expect(crc32(new Uint8Array(0), 0xdeadbeef)).toBe(0xdeadbeef);
+});
+
+test("agrees with the definition on both sides of the change of implementation", () => {
+  const bytes = Uint8Array.from({ length: 1024 }, (_, index) => (index * 167 + 13) & 0xff);
+  for (let length = 0; length <= bytes.length; length++) {
+    const part = bytes.subarray(0, length);
+    expect(crc32(part)).toBe(crc32ByDefinition(part));
+  }
+});
+
+test("goes on from a seed as if the parts were one", () => {
+  const part = fc.uint8Array({ maxLength: 1000 });
+  fc.assert(
+    fc.property(part, part, (first, second) => {
+      const whole = Uint8Array.from([...first, ...second]);
+      expect(crc32(second, crc32(first))).toBe(crc32(whole));
+    }),
+  );
+});
+
+test("is unsigned whatever the length and the seed", () => {
+  const seed = fc.integer({ min: 0, max: 0xffffffff });
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 600 }), seed, (bytes, from) => {
+      const checksum = crc32(bytes, from);
+      expect(Number.isInteger(checksum) && checksum >= 0 && checksum <= 0xffffffff).toBe(true);
+    }),
+  );
+});
