@@ -5,37 +5,34 @@
 import { Worker } from "node:worker_threads";
 import { assert } from "../errors.js";
 import { FileSystemError } from "../file-system.js";
-import type { FromThread, ToThread } from "./commit-words.js";
+import type { FromThread, ThreadMemory } from "./commit-words.js";
 import { CONTROL_BYTES, Phase, POSITION, Word } from "./commit-words.js";
 import type { NodeFile } from "./node-file.js";
 
-// It holds no objects worth speaking of: the default limits would let its heap grow before it is collected.
-const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
+// What is larger goes in several requests. Copying here costs less than encoding into shared memory
+// does, and memory that is shared and dropped would be freed only once both threads have collected it.
+const STAGING_BYTES = 1024 * 1024;
 
-/** What to write where. `start` and `length` are bytes in `buffer`. */
-interface CommitRequest {
-  readonly buffer: SharedArrayBuffer;
-  readonly start: number;
-  readonly length: number;
-  readonly position: number;
-  readonly durable: boolean;
-}
+// It keeps nothing: with the limits of a main thread its heap would grow before it is ever collected.
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 32, maxYoungGenerationSizeMb: 2, stackSizeMb: 1 };
 
-interface CommitUnderWay {
-  readonly file: NodeFile;
-  readonly durable: boolean;
+interface RequestUnderWay {
+  readonly path: string;
   resolve(): void;
   reject(error: FileSystemError): void;
 }
 
-export class CommitThread {
-  readonly #control = new SharedArrayBuffer(CONTROL_BYTES);
-  readonly #words = new Int32Array(this.#control);
-  readonly #floats = new Float64Array(this.#control);
+export class CommitLink {
+  readonly #memory: ThreadMemory = {
+    control: new SharedArrayBuffer(CONTROL_BYTES),
+    staging: new SharedArrayBuffer(STAGING_BYTES),
+  };
+  readonly #words = new Int32Array(this.#memory.control);
+  readonly #floats = new Float64Array(this.#memory.control);
+  readonly #staging = new Uint8Array(this.#memory.staging);
   readonly #worker: Worker | undefined;
-  readonly #bufferIds = new Map<SharedArrayBuffer, number>();
   #ready = false;
-  #underWay: CommitUnderWay | undefined;
+  #underWay: RequestUnderWay | undefined;
 
   constructor() {
     this.#worker = this.#start();
@@ -47,14 +44,27 @@ export class CommitThread {
   }
 
   /** Lends `file` to the thread until the commit settles. */
-  commit(file: NodeFile, request: CommitRequest): Promise<void> {
-    assert(this.#ready && this.#underWay === undefined, "the commit thread is not free");
-    return new Promise((resolve, reject) => {
-      const fd = file.lend("write");
-      this.#underWay = { file, durable: request.durable, resolve, reject };
-      this.#worker?.ref();
-      this.#ask(fd, request);
-    });
+  async commit(
+    file: NodeFile,
+    bytes: Uint8Array,
+    position: number,
+    durable: boolean,
+  ): Promise<void> {
+    const fd = file.lend("write");
+    this.#worker?.ref();
+    try {
+      let written = 0;
+      do {
+        const part = bytes.subarray(written, written + STAGING_BYTES);
+        const last = written + part.length === bytes.length;
+        this.#ask(fd, part, position + written, durable && last);
+        await this.#answer(file.path);
+        written += part.length;
+      } while (written < bytes.length);
+    } finally {
+      this.#worker?.unref();
+      file.giveBack();
+    }
   }
 
   /** Ends the thread, which must not have a commit under way. */
@@ -64,29 +74,26 @@ export class CommitThread {
     await this.#worker?.terminate();
   }
 
-  #ask(fd: number, { buffer, start, length, position, durable }: CommitRequest): void {
+  #ask(fd: number, bytes: Uint8Array, position: number, durable: boolean): void {
+    assert(this.#underWay === undefined, "the commit thread is asked for two things at once");
     const words = this.#words;
+    this.#staging.set(bytes);
     words[Word.fd] = fd;
-    words[Word.buffer] = this.#bufferId(buffer);
-    words[Word.start] = start;
-    words[Word.length] = length;
+    words[Word.length] = bytes.length;
     words[Word.durable] = durable ? 1 : 0;
+    words[Word.phase] = Phase.writing;
     this.#floats[POSITION] = position;
-    // The store orders everything above before it for the thread.
-    Atomics.store(words, Word.phase, Phase.writing);
+    // An atomic operation: whoever sees the new count sees everything above.
     Atomics.add(words, Word.request, 1);
     Atomics.notify(words, Word.request);
   }
 
-  // The thread learns of a buffer at its first commit and keeps it.
-  #bufferId(buffer: SharedArrayBuffer): number {
-    const known = this.#bufferIds.get(buffer);
-    if (known !== undefined) return known;
-    const id = this.#bufferIds.size;
-    this.#bufferIds.set(buffer, id);
-    const message: ToThread = { id, buffer };
-    this.#worker?.postMessage(message);
-    return id;
+  #answer(path: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#underWay = { path, resolve, reject };
+      // It died between two requests of one commit.
+      if (!this.#ready) this.#fail("EIO");
+    });
   }
 
   // A thread that cannot start (permissions, limits, a bundle without the file) is done without.
@@ -95,55 +102,44 @@ export class CommitThread {
     try {
       worker = new Worker(new URL("./commit-thread.js", import.meta.url), {
         name: "tidemark-commit",
-        workerData: this.#control,
+        workerData: this.#memory,
         // Nothing that the program was started with (hooks, preloaded modules) belongs in this thread.
         execArgv: [],
         env: {},
         resourceLimits: RESOURCE_LIMITS,
-        trackUnmanagedFds: false,
       });
     } catch {
       return undefined;
     }
     worker.on("message", (message: FromThread) => this.#receive(message));
-    // An error ends the thread; what follows from that follows from the end.
-    worker.on("error", () => this.#stop());
-    worker.on("exit", () => this.#die());
+    worker.on("error", () => {
+      this.#ready = false;
+    });
+    // Comes after the error, if there is one, and after the last answer: the descriptor is out of use.
+    worker.on("exit", () => {
+      this.#ready = false;
+      if (this.#underWay !== undefined) this.#fail("EIO");
+    });
     worker.unref();
     return worker;
   }
 
   #receive(message: FromThread): void {
     if (message.kind === "ready") this.#ready = true;
-    else if (message.kind === "done") this.#settle(undefined);
-    else this.#settle(message);
+    else if (message.kind === "failed") this.#fail(message.code);
+    else this.#settled().resolve();
   }
 
-  #stop(): void {
-    this.#ready = false;
+  #fail(code: string): void {
+    const call = this.#words[Word.phase] === Phase.syncing ? "datasync" : "write";
+    const { path, reject } = this.#settled();
+    reject(new FileSystemError(call, path, code));
   }
 
-  #die(): void {
-    this.#stop();
-    if (this.#underWay === undefined) return;
-    const syncing = Atomics.load(this.#words, Word.phase) !== Phase.writing;
-    this.#settle({ code: "EIO", syncing });
-  }
-
-  #settle(failed: { readonly code: string; readonly syncing: boolean } | undefined): void {
+  #settled(): RequestUnderWay {
     const underWay = this.#underWay;
     assert(underWay !== undefined, "the commit thread answers what nobody asked");
     this.#underWay = undefined;
-    this.#worker?.unref();
-    underWay.file.giveBack();
-    if (failed === undefined) underWay.resolve();
-    else underWay.reject(commitError(underWay, failed));
+    return underWay;
   }
-}
-
-function commitError(
-  { file, durable }: CommitUnderWay,
-  { code, syncing }: { readonly code: string; readonly syncing: boolean },
-): FileSystemError {
-  return new FileSystemError(syncing && durable ? "datasync" : "write", file.path, code);
 }

@@ -1,26 +1,27 @@
 // The memory through which a committer tells its thread what to do: one request at a time, written by
-// the committer before it bumps REQUEST, read by the thread after. The thread alone writes PHASE.
+// the committer before it bumps `request`, read by the thread after.
 
-/** Bytes of the shared block. */
-export const CONTROL_BYTES = 64;
-
-/** Places in the block as 32-bit words. The thread sleeps on REQUEST, which counts the commits. */
-export const Word = { request: 0, phase: 1, fd: 2, buffer: 3, start: 4, length: 5, durable: 6 };
-
-/** Place in the block as 64-bit floats. */
-export const POSITION = 4;
-
-/** What the thread is doing, so that its death can be told apart before and after the write. */
-export const Phase = { idle: 0, writing: 1, syncing: 2 };
-
-/** To the thread, before the first request that names the buffer by this id. */
-export interface ToThread {
-  readonly id: number;
-  readonly buffer: SharedArrayBuffer;
+/** What the thread is started with. */
+export interface ThreadMemory {
+  /** `CONTROL_BYTES`: the words below. */
+  readonly control: SharedArrayBuffer;
+  /** The bytes to write, from its beginning. */
+  readonly staging: SharedArrayBuffer;
 }
 
-/** From the thread: it waits for requests now, or how one went. */
+export const CONTROL_BYTES = 32;
+
+/** Places in the control block as 32-bit words. The thread sleeps on `request`, which counts the requests. */
+export const Word = { request: 0, phase: 1, fd: 2, length: 3, durable: 4 };
+
+/** Place in the control block as 64-bit floats. */
+export const POSITION = 3;
+
+/** How far the thread is with the request: tells its death before the datasync from one in it or after. */
+export const Phase = { writing: 0, syncing: 1 };
+
+/** From the thread: it waits for requests now, or how one went; `code` is the system's name of the error. */
 export type FromThread =
   | { readonly kind: "ready" }
   | { readonly kind: "done" }
-  | { readonly kind: "failed"; readonly code: string; readonly syncing: boolean };
+  | { readonly kind: "failed"; readonly code: string };

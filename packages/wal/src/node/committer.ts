@@ -5,45 +5,38 @@
 import { assert } from "../errors.js";
 import type { Committer, File } from "../file-system.js";
 import { FileSystemError, writeFully } from "../file-system.js";
-import { CommitThread } from "./commit-link.js";
+import { CommitLink } from "./commit-link.js";
 import { NodeFile } from "./node-file.js";
+
+// Starting a thread takes some 30 ms of processor time, which a program never gets back that writes a
+// few records and ends.
+const THREAD_AFTER_COMMITS = 16;
 
 export function openNodeCommitter(): Committer {
   return new NodeCommitter();
 }
 
-// Shared memory is freed only when both threads have collected it, and an idle one never collects: so a
-// committer's buffers live as long as it does, and this bounds them. What is allocated beyond, and what
-// comes from elsewhere, is committed in the pool.
-const SHARED_BYTES_MAX = 32 * 1024 * 1024;
-
-// A program that writes a few records and ends should not pay for a thread.
-const THREAD_AFTER_COMMITS = 16;
-
 class NodeCommitter implements Committer {
-  readonly #shared = new Set<ArrayBufferLike>();
-  #sharedBytes = 0;
-  #thread: CommitThread | undefined;
+  #thread: CommitLink | undefined;
   #underWay: Promise<void> | undefined;
   #durableCommits = 0;
   #closed = false;
 
   allocate(length: number): Uint8Array {
-    if (this.#sharedBytes + length > SHARED_BYTES_MAX) return new Uint8Array(length);
-    const buffer = new SharedArrayBuffer(length);
-    this.#shared.add(buffer);
-    this.#sharedBytes += length;
-    return new Uint8Array(buffer);
+    return new Uint8Array(length);
   }
 
   async commit(file: File, bytes: Uint8Array, position: number, durable: boolean): Promise<void> {
     assert(this.#underWay === undefined, "two commits of one committer overlap");
     if (this.#closed) throw new FileSystemError("write", file.path, "EBADF");
-    if (durable) this.#startThread();
-    const work = this.#commit(file, bytes, position, durable);
-    this.#underWay = work;
+    if (durable) this.#durableCommits += 1;
+    if (this.#durableCommits === THREAD_AFTER_COMMITS) this.#thread ??= new CommitLink();
+    this.#underWay =
+      this.#thread?.ready === true && file instanceof NodeFile
+        ? this.#thread.commit(file, bytes, position, durable)
+        : commitInPool(file, bytes, position, durable);
     try {
-      await work;
+      await this.#underWay;
     } finally {
       this.#underWay = undefined;
     }
@@ -52,34 +45,9 @@ class NodeCommitter implements Committer {
   /** Waits for the commit under way and for the end of the thread. */
   async close(): Promise<void> {
     this.#closed = true;
-    // Its failure is told to whoever asked for the commit.
-    await this.#underWay?.catch(() => undefined);
+    // How that went is told to whoever asked for it.
+    await Promise.allSettled([this.#underWay]);
     await this.#thread?.end();
-  }
-
-  #startThread(): void {
-    this.#durableCommits += 1;
-    if (this.#durableCommits === THREAD_AFTER_COMMITS) this.#thread = new CommitThread();
-  }
-
-  #commit(file: File, bytes: Uint8Array, position: number, durable: boolean): Promise<void> {
-    const { buffer } = bytes;
-    if (
-      this.#thread?.ready === true &&
-      file instanceof NodeFile &&
-      buffer instanceof SharedArrayBuffer &&
-      this.#shared.has(buffer)
-    ) {
-      const { byteOffset, byteLength } = bytes;
-      return this.#thread.commit(file, {
-        buffer,
-        start: byteOffset,
-        length: byteLength,
-        position,
-        durable,
-      });
-    }
-    return commitInPool(file, bytes, position, durable);
   }
 }
 
