@@ -1,1 +1,26 @@
-export {};
+// What @tidemark/wal exports, and nothing else.
+
+export { crc32 } from "./checksum.js";
+export { LogError, type LogErrorCode, type LogErrorDetails } from "./errors.js";
+export {
+  type Committer,
+  type DirectoryEntry,
+  type EntryKind,
+  type File,
+  type FileSystem,
+  type FileSystemCall,
+  FileSystemError,
+  type HostIdentity,
+  type LockOutcome,
+  type Mapping,
+  writeFully,
+  writeFullySync,
+} from "./file-system.js";
+export type { FollowOptions } from "./follow.js";
+export { type AppendOptions, Log, type RecordRange } from "./log.js";
+export { nodeFileSystem } from "./node/node-file-system.js";
+export type { Ancestry, Durability, LogOptions, LogReport, Retention } from "./options.js";
+export type { LogRecord } from "./records.js";
+export type { RecoveryReport, TornTail } from "./recovery.js";
+export type { DurationStats, LogStats } from "./stats.js";
+export type { TrimmedBytes } from "./trim.js";

@@ -1,0 +1,102 @@
+// What a writer does by itself: syncs by time, notes when it is idle, retention. Timers never keep a process
+// alive, and one that is set serves all who would set it again.
+
+import type { LogError } from "./errors.js";
+import type { ResolvedOptions } from "./options.js";
+import { retainedFrom } from "./retention.js";
+import type { SegmentList } from "./segment-list.js";
+import type { Structure } from "./structure.js";
+import type { Writer } from "./writer.js";
+
+/** Age is looked at no more often than this, however short `maxAgeMs` is. */
+const RETENTION_MS_MIN = 100;
+const RETENTION_MS_MAX = 60_000;
+
+export class Background {
+  readonly #options: ResolvedOptions;
+  readonly #list: SegmentList;
+  readonly #structure: Structure;
+  readonly #writer: Writer;
+  #syncTimer: NodeJS.Timeout | undefined;
+  #noteTimer: NodeJS.Timeout | undefined;
+  #retentionTimer: NodeJS.Timeout | undefined;
+  #retaining: Promise<void> | undefined;
+  #committedAtMs = 0;
+  #segmentCount: number;
+  #stopped = false;
+
+  constructor(options: ResolvedOptions, list: SegmentList, structure: Structure, writer: Writer) {
+    this.#options = options;
+    this.#list = list;
+    this.#structure = structure;
+    this.#writer = writer;
+    this.#segmentCount = list.segments.length;
+    const { maxAgeMs } = options.retention;
+    if (maxAgeMs !== undefined) {
+      const everyMs = Math.min(RETENTION_MS_MAX, Math.max(RETENTION_MS_MIN, maxAgeMs / 10));
+      this.#retentionTimer = setInterval(() => this.#retain(), everyMs).unref();
+    }
+  }
+
+  /** After each group: `unsynced` records wait for a sync by time, or no batch states yet what is durable. */
+  committed(unsynced: boolean, unstated: boolean): void {
+    if (this.#stopped) return;
+    const { durability, syncIntervalMs, noteAfterMs } = this.#options;
+    this.#committedAtMs = performance.now();
+    if (unsynced && durability === "interval" && this.#syncTimer === undefined) {
+      this.#syncTimer = setTimeout(() => this.#sync(), syncIntervalMs).unref();
+    }
+    if (unstated && noteAfterMs > 0 && this.#noteTimer === undefined) {
+      this.#noteTimer = setTimeout(() => this.#note(), noteAfterMs).unref();
+    }
+    if (this.#list.segments.length === this.#segmentCount) return;
+    this.#segmentCount = this.#list.segments.length;
+    this.#retain();
+  }
+
+  #sync(): void {
+    this.#syncTimer = undefined;
+    // A failed sync has poisoned the log, which is told through onFailure and to every later call.
+    this.#writer.sync().catch(ignore);
+  }
+
+  #note(): void {
+    this.#noteTimer = undefined;
+    const idleMs = performance.now() - this.#committedAtMs;
+    if (this.#writer.isIdle && idleMs >= this.#options.noteAfterMs - 1) this.#writer.note();
+    else this.committed(false, true);
+  }
+
+  #retain(): void {
+    const { retention } = this.#options;
+    if (retention.maxBytes === undefined && retention.maxAgeMs === undefined) return;
+    this.#retaining ??= this.#applyRetention().finally(() => {
+      this.#retaining = undefined;
+    });
+  }
+
+  async #applyRetention(): Promise<void> {
+    try {
+      // A segment can go once it is sealed, which follows its rotation.
+      await this.#structure.sealInactive();
+      const { retention, clock } = this.#options;
+      const from = retainedFrom(this.#list, retention, clock());
+      if (from > this.#list.startOffset) await this.#structure.truncateBefore(from);
+      this.#segmentCount = this.#list.segments.length;
+    } catch (cause) {
+      const message = "retention failed; it is tried again at the next rotation";
+      this.#options.onReport({ kind: "retention", message, cause });
+    }
+  }
+
+  /** Ends the timers and waits for what is under way. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    clearTimeout(this.#syncTimer);
+    clearTimeout(this.#noteTimer);
+    clearInterval(this.#retentionTimer);
+    await this.#retaining;
+  }
+}
+
+function ignore(_failure: LogError): void {}

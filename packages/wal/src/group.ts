@@ -1,0 +1,202 @@
+// Appends that wait together: encoded as they come into one buffer, so that a commit is one write, and the
+// promises to settle once they are durable. Headers are written last, when segment and durable offset are known.
+
+import { BATCH_HEADER_LENGTH, encodeBatchHeader, RECORD_PREFIX_LENGTH } from "./batch.js";
+import { assert, type LogError } from "./errors.js";
+
+/** Independent appends share a batch up to here: damage stays local, and a random read verifies little. */
+const SHARED_BODY_BYTES_MAX = 16 * 1024;
+
+/** A batch that waits: its body stands in the buffer behind room for its header. */
+export interface PendingBatch {
+  readonly at: number;
+  bodyLength: number;
+  count: number;
+  readonly firstOffset: number;
+  readonly time: number;
+  /** Of its own: nothing may join it, and all of it is written or nothing. */
+  readonly whole: boolean;
+}
+
+interface Waiter {
+  /** Acknowledged when the log's end passes it. */
+  readonly offset: number;
+  readonly resolve: (offset: number) => void;
+  readonly reject: (error: LogError) => void;
+}
+
+/** Gives and takes back buffers, so that a steady load allocates none. */
+export interface BufferPool {
+  take(lengthMin: number): Uint8Array;
+  give(bytes: Uint8Array): void;
+}
+
+export class Group {
+  /** Someone in it waits for stable storage. */
+  durable: boolean;
+  #bytes: Uint8Array;
+  #length = 0;
+  #batches: PendingBatch[] = [];
+  #written = 0;
+  readonly #waiters: Waiter[] = [];
+  #settled = 0;
+  readonly #syncs: { resolve: () => void; reject: (error: LogError) => void }[] = [];
+  readonly #pool: BufferPool;
+
+  constructor(pool: BufferPool, durable: boolean) {
+    this.#pool = pool;
+    this.#bytes = pool.take(0);
+    this.durable = durable;
+  }
+
+  /** Bytes that its batches take on disk. */
+  get length(): number {
+    return this.#length;
+  }
+
+  /** The next batch to be written; undefined when all are. */
+  get next(): PendingBatch | undefined {
+    return this.#batches[this.#written];
+  }
+
+  /** Copies one payload; it may share a batch with others of the same time. */
+  add(payload: Uint8Array, offset: number, time: number): void {
+    const recordLength = RECORD_PREFIX_LENGTH + payload.length;
+    const last = this.#batches[this.#batches.length - 1];
+    const joins =
+      last !== undefined &&
+      !last.whole &&
+      last.time === time &&
+      last.bodyLength + recordLength <= SHARED_BODY_BYTES_MAX;
+    // First of all: where memory runs out, nothing has been taken.
+    this.#reserve(BATCH_HEADER_LENGTH + recordLength);
+    const batch = joins ? last : this.#begin(offset, time, false);
+    this.#put(payload);
+    batch.bodyLength += recordLength;
+    batch.count += 1;
+  }
+
+  /** Copies payloads as one batch of their own. */
+  addWhole(
+    payloads: readonly Uint8Array[],
+    bodyLength: number,
+    offset: number,
+    time: number,
+  ): void {
+    this.#reserve(BATCH_HEADER_LENGTH + bodyLength);
+    const batch = this.#begin(offset, time, true);
+    for (const payload of payloads) this.#put(payload);
+    batch.bodyLength = bodyLength;
+    batch.count = payloads.length;
+  }
+
+  /** A batch without records, which states what is durable. */
+  addNote(offset: number, time: number): void {
+    this.#reserve(BATCH_HEADER_LENGTH);
+    this.#begin(offset, time, true);
+  }
+
+  /** Settled when the log's acknowledged end passes `offset`. */
+  wait(offset: number, resolve: (offset: number) => void, reject: (error: LogError) => void): void {
+    this.#waiters.push({ offset, resolve, reject });
+  }
+
+  /** Settled when all that was appended before is on stable storage. */
+  waitForSync(resolve: () => void, reject: (error: LogError) => void): void {
+    this.durable = true;
+    this.#syncs.push({ resolve, reject });
+  }
+
+  #begin(firstOffset: number, time: number, whole: boolean): PendingBatch {
+    const batch = { at: this.#length, bodyLength: 0, count: 0, firstOffset, time, whole };
+    this.#length += BATCH_HEADER_LENGTH;
+    this.#batches.push(batch);
+    return batch;
+  }
+
+  #reserve(length: number): void {
+    const needed = this.#length + length;
+    if (needed <= this.#bytes.length) return;
+    const grown = this.#pool.take(Math.max(needed, this.#bytes.length * 2));
+    grown.set(this.#bytes.subarray(0, this.#length));
+    this.#pool.give(this.#bytes);
+    this.#bytes = grown;
+  }
+
+  #put(payload: Uint8Array): void {
+    const bytes = this.#bytes;
+    const { length } = payload;
+    let at = this.#length;
+    bytes[at++] = length;
+    bytes[at++] = length >>> 8;
+    bytes[at++] = length >>> 16;
+    bytes[at++] = length >>> 24;
+    bytes.set(payload, at);
+    this.#length = at + length;
+  }
+
+  /** The batches, from the next one on, that take at most `lengthMax` bytes and are no later than `timeMax`: at least one. */
+  take(lengthMax: number, timeMax: number): PendingBatch[] {
+    let end = this.#written;
+    let length = 0;
+    for (let batch = this.#batches[end]; batch !== undefined; batch = this.#batches[end]) {
+      length += BATCH_HEADER_LENGTH + batch.bodyLength;
+      if (end > this.#written && (length > lengthMax || batch.time > timeMax)) break;
+      end += 1;
+    }
+    return this.#batches.slice(this.#written, end);
+  }
+
+  /** Writes a batch's header; returns its checksum. */
+  seal(batch: PendingBatch, marker: number, durableOffset: number): number {
+    const { at, bodyLength, count, firstOffset, time } = batch;
+    return encodeBatchHeader(this.#bytes, at, marker, {
+      bodyLength,
+      count,
+      firstOffset,
+      time,
+      durableOffset,
+    });
+  }
+
+  /** The bytes of consecutive sealed batches. */
+  bytesOf(batches: readonly PendingBatch[]): Uint8Array {
+    const [first, last] = [batches[0], batches[batches.length - 1]];
+    assert(first !== undefined && last !== undefined, "a write has a batch");
+    return this.#bytes.subarray(first.at, last.at + BATCH_HEADER_LENGTH + last.bodyLength);
+  }
+
+  /** Notes that `count` batches more have been written; resolves the appends below `endOffset`. */
+  acknowledge(count: number, endOffset: number): void {
+    this.#written += count;
+    for (
+      let waiter = this.#waiters[this.#settled];
+      waiter !== undefined;
+      waiter = this.#waiters[this.#settled]
+    ) {
+      if (waiter.offset >= endOffset) return;
+      this.#settled += 1;
+      waiter.resolve(waiter.offset);
+    }
+  }
+
+  /** Everything in it has been written and, where asked for, synced. */
+  finish(): void {
+    for (const sync of this.#syncs) sync.resolve();
+    this.#release();
+  }
+
+  /** Rejects what has not been acknowledged. */
+  reject(error: LogError): void {
+    for (const waiter of this.#waiters.slice(this.#settled)) waiter.reject(error);
+    for (const sync of this.#syncs) sync.reject(error);
+    this.#settled = this.#waiters.length;
+    this.#release();
+  }
+
+  #release(): void {
+    this.#pool.give(this.#bytes);
+    this.#bytes = new Uint8Array(0);
+    this.#batches = [];
+  }
+}

@@ -1,0 +1,518 @@
+// The public face of a log: checks arguments and state, and hands on to the writer, the structure and the
+// readers. It decides nothing about bytes.
+
+import { Background } from "./background.js";
+import { CommitBuffers } from "./commit-buffers.js";
+import { ioError, LogError } from "./errors.js";
+import type { Committer } from "./file-system.js";
+import { type FollowOptions, followRecords } from "./follow.js";
+import { LiveReader } from "./live-reader.js";
+import type { Lock } from "./lock.js";
+import { LogClock } from "./log-clock.js";
+import type { Manifest } from "./manifest.js";
+import { openForWriting } from "./opening.js";
+import {
+  type Ancestry,
+  invalid,
+  type LogOptions,
+  type ResolvedOptions,
+  resolveOptions,
+  whole,
+} from "./options.js";
+import { Poison } from "./poison.js";
+import { findTime, type LogRecord, readRecord, readRecords } from "./records.js";
+import type { RecoveryReport } from "./recovery.js";
+import { endOf } from "./segment.js";
+import type { SegmentList } from "./segment-list.js";
+import { Counters, type LogStats } from "./stats.js";
+import { Structure } from "./structure.js";
+import { Writer } from "./writer.js";
+import { ZeroFill } from "./zero-fill.js";
+
+/** How often a read-only log looks for what the writer has made durable, while someone follows it. */
+const POLL_MS = 20;
+
+/** What only a log that was opened for writing has. */
+interface WritingSide {
+  readonly writer: Writer;
+  readonly structure: Structure;
+  readonly background: Background;
+  readonly committer: Committer;
+  readonly lock: Lock;
+}
+
+export class Log implements AsyncDisposable {
+  /** Path as it was given to `open`. */
+  readonly directory: string;
+  /** What opening found and did. */
+  readonly recovery: RecoveryReport;
+  readonly #list: SegmentList;
+  readonly #counters: Counters;
+  readonly #poison: Poison;
+  readonly #writing: WritingSide | undefined;
+  readonly #reader: LiveReader | undefined;
+  readonly #identity: Manifest;
+  #lastTime: () => number;
+  #pollTimer: NodeJS.Timeout | undefined;
+  #readFailure: LogError | undefined;
+  #closing: Promise<void> | undefined;
+
+  private constructor(parts: LogParts) {
+    this.directory = parts.directory;
+    this.recovery = parts.recovery;
+    this.#list = parts.list;
+    this.#counters = parts.counters;
+    this.#poison = parts.poison;
+    this.#writing = parts.writing;
+    this.#reader = parts.reader;
+    this.#identity = parts.manifest;
+    this.#lastTime = parts.lastTime;
+  }
+
+  /**
+   * Opens the log in a directory, by default for writing and creating it where there is none.
+   *
+   * Everything that the log shows when this resolves is on stable storage (unless `readOnly`). Rejects with
+   * `LOG_LOCKED`, `LOG_NOT_FOUND`, `LOG_EXISTS`, `LOG_CORRUPT` (nothing was changed), `LOG_UNSUPPORTED_VERSION`,
+   * `LOG_INVALID_ARGUMENT` (options, or a directory that is something else), `LOG_NO_SPACE` or `LOG_IO`.
+   */
+  static async open(directory: string, options?: LogOptions): Promise<Log> {
+    if (typeof directory !== "string" || directory === "" || directory.includes("\0")) {
+      throw invalid("directory", "a path", directory);
+    }
+    const resolved = resolveOptions(options);
+    return resolved.readOnly ? openReading(directory, resolved) : openWriting(directory, resolved);
+  }
+
+  /** Used by `open`. */
+  static assemble(parts: LogParts): Log {
+    return new Log(parts);
+  }
+
+  /** UUID of this log, in lower case. */
+  get id(): string {
+    return this.#identity.logId;
+  }
+
+  /** Where a restored log comes from. */
+  get ancestry(): Ancestry | undefined {
+    return this.#identity.ancestry;
+  }
+
+  /** Offset of the first record that can be read; goes up with retention and `truncateBefore`. */
+  get startOffset(): number {
+    return this.#list.startOffset;
+  }
+
+  /** Offset that the next record gets; falls back when appends are rejected. */
+  get endOffset(): number {
+    return this.#writing?.writer.endOffset ?? this.#list.endOffset;
+  }
+
+  /** Offset after the last record that can be read: those appended but not acknowledged lie above. */
+  get acknowledgedOffset(): number {
+    return this.#list.endOffset;
+  }
+
+  /** Every record below it is on stable storage. */
+  get durableOffset(): number {
+    return this.#list.durableOffset;
+  }
+
+  /** Time in ms that the newest record was given, also while it waits; 0 if there never was one. */
+  get lastTime(): number {
+    return this.#lastTime();
+  }
+
+  /** Why the log is poisoned: nothing more is written until it is opened again. */
+  get failure(): LogError | undefined {
+    return this.#poison.failure;
+  }
+
+  /**
+   * Appends one record, whose payload is copied and whose offset is taken at the call. Resolves with the offset
+   * once the record is acknowledged: at the log's durability, or on stable storage with `sync`. Concurrent calls
+   * are what it is made for. Rejects with `LOG_RECORD_TOO_LARGE`, `LOG_BUSY`, `LOG_NO_SPACE`, `LOG_FAILED`,
+   * `LOG_IO`, `LOG_CLOSED`, `LOG_READ_ONLY` or `LOG_INVALID_ARGUMENT`: then the record is not in the log.
+   */
+  append(payload: Uint8Array, options?: AppendOptions): Promise<number> {
+    const refusal =
+      this.#writeRefusal() ?? checkPayload("payload", payload) ?? checkAppendOptions(options);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#side.writer.append(payload, options?.sync === true);
+  }
+
+  /**
+   * Appends records with consecutive offsets, all or none of them, also through a crash; resolves with the first
+   * offset. Takes at least one payload, and 2 GiB at the most. Otherwise as `append`.
+   */
+  appendBatch(payloads: readonly Uint8Array[], options?: AppendOptions): Promise<number> {
+    const refusal = this.#writeRefusal() ?? checkPayloads(payloads) ?? checkAppendOptions(options);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    return this.#side.writer.appendBatch(payloads, options?.sync === true);
+  }
+
+  /**
+   * The record at an offset, verified; its payload is the caller's own. Throws `LOG_OUT_OF_RANGE` outside
+   * [startOffset, acknowledgedOffset), `LOG_CORRUPT` where it is damaged, `LOG_IO`, `LOG_CLOSED`.
+   */
+  read(offset: number): LogRecord {
+    this.#checkOpen();
+    whole("offset", offset, 0, Number.MAX_SAFE_INTEGER);
+    const { startOffset, endOffset } = this.#list;
+    if (offset < startOffset || offset >= endOffset) throw this.#outOfRange(offset, endOffset - 1);
+    return readRecord(this.#list, offset);
+  }
+
+  /**
+   * Records with offsets in [from, to), in order and verified; by default from the start to what is acknowledged
+   * at the call. Throws `LOG_OUT_OF_RANGE` for bounds beyond that end, `LOG_TRUNCATED` where records are gone or
+   * go while it runs, `LOG_CORRUPT`, `LOG_IO`, `LOG_CLOSED`. Appending and truncating meanwhile is allowed.
+   */
+  records(range: RecordRange = {}): IterableIterator<LogRecord> {
+    this.#checkOpen();
+    const { startOffset, endOffset } = this.#list;
+    const from = whole("from", range.from ?? startOffset, 0, Number.MAX_SAFE_INTEGER);
+    const to = whole("to", range.to ?? endOffset, 0, Number.MAX_SAFE_INTEGER);
+    if (from > endOffset) throw this.#outOfRange(from, endOffset);
+    if (to > endOffset) throw this.#outOfRange(to, endOffset);
+    return this.#whileOpen(readRecords(this.#list, from, to));
+  }
+
+  *#whileOpen(records: Iterable<LogRecord>): Generator<LogRecord, void, void> {
+    for (const record of records) {
+      yield record;
+      this.#checkOpen();
+    }
+  }
+
+  /**
+   * Durable records from an offset on, then each further one once it is durable, without end. Any number of
+   * followers at any pace. Ends with the signal's reason, `LOG_TRUNCATED` when its place is gone, `LOG_CLOSED`
+   * when the log is closed, `LOG_FAILED` after the last durable record of a poisoned log, `LOG_CORRUPT` or `LOG_IO`.
+   */
+  follow(options: FollowOptions = {}): AsyncIterableIterator<LogRecord> {
+    this.#checkOpen();
+    const { startOffset } = this.#list;
+    const from = whole("from", options.from ?? startOffset, 0, Number.MAX_SAFE_INTEGER);
+    if (from > this.endOffset) throw this.#outOfRange(from, this.endOffset);
+    const followed = {
+      list: this.#list,
+      ended: () => this.#closedError() ?? this.failure ?? this.#readFailure,
+      ...(this.#reader === undefined ? {} : { watch: () => this.#poll() }),
+    };
+    return followRecords(followed, from, options.signal);
+  }
+
+  /**
+   * Offset of the first record at or after a time (ms since the Unix epoch, or a Date), `acknowledgedOffset` if
+   * all are earlier. Throws `LOG_INVALID_ARGUMENT`, `LOG_CORRUPT`, `LOG_IO`, `LOG_CLOSED`.
+   */
+  offsetAt(time: number | Date): number {
+    this.#checkOpen();
+    const ms = typeof time === "number" ? time : time instanceof Date ? time.getTime() : Number.NaN;
+    if (!Number.isFinite(ms)) throw invalid("time", "a finite number of ms or a valid Date", time);
+    return findTime(this.#list, ms);
+  }
+
+  /** Resolves with the durable offset once everything appended before the call is on stable storage. */
+  sync(): Promise<number> {
+    const refusal = this.#writeRefusal();
+    return refusal === undefined ? this.#side.writer.sync() : Promise.reject(refusal);
+  }
+
+  /**
+   * Drops whole segments whose records are all below `offset`, at the most all but the active one. Durable when
+   * it resolves. Readers that have not got past get `LOG_TRUNCATED`. Rejects with `LOG_OUT_OF_RANGE` above the end.
+   */
+  async truncateBefore(offset: number): Promise<void> {
+    const refusal = this.#writeRefusal();
+    if (refusal !== undefined) throw refusal;
+    whole("offset", offset, 0, Number.MAX_SAFE_INTEGER);
+    if (offset > this.#list.endOffset) throw this.#outOfRange(offset, this.#list.endOffset);
+    await this.#settle(() => this.#side.structure.truncateBefore(offset), "dropping segments");
+  }
+
+  /**
+   * Drops the record at `offset` and all above it; what was dropped never comes back. Takes its turn among the
+   * appends: those before it are written first, those after it get offsets from `offset` on. Durable when it
+   * resolves. Rejects with `LOG_OUT_OF_RANGE` outside [startOffset, endOffset]; when it fails otherwise, appends
+   * behind it are rejected with it.
+   */
+  async truncateFrom(offset: number): Promise<void> {
+    const refusal = this.#writeRefusal();
+    if (refusal !== undefined) throw refusal;
+    whole("offset", offset, 0, Number.MAX_SAFE_INTEGER);
+    if (offset < this.startOffset || offset > this.endOffset)
+      throw this.#outOfRange(offset, this.endOffset);
+    await this.#side.writer.truncateFrom(offset);
+  }
+
+  /** Takes in what the writer in another process has made durable since; resolves with the new end. For `readOnly`. */
+  async refresh(): Promise<number> {
+    this.#checkOpen();
+    if (this.#reader === undefined)
+      throw invalid("refresh", "a log opened with readOnly", "a writer's");
+    await this.#settle(() => Promise.resolve(this.#reader?.refresh()), "looking for new records");
+    return this.#list.endOffset;
+  }
+
+  /** Counters since opening; cheap. */
+  stats(): LogStats {
+    const { segments, startOffset, endOffset, durableOffset } = this.#list;
+    const { commits, recordsWritten, commitTimes, groupRecordsMax, ...counted } = this.#counters;
+    return {
+      ...counted,
+      segments: segments.length,
+      storeBytes: segments.reduce((bytes, { size }) => bytes + size, 0),
+      startOffset,
+      endOffset,
+      durableOffset,
+      pendingBytes: this.#writing?.writer.pendingBytes ?? 0,
+      commits,
+      recordsWritten,
+      groupRecords: { mean: commits === 0 ? 0 : recordsWritten / commits, max: groupRecordsMax },
+      commitTimes: commitTimes.summary(),
+    };
+  }
+
+  /**
+   * Waits for what was appended, syncs it whatever the durability, and lets go of the lock. Rejects if that
+   * fails, and has let go all the same. A second call waits for the first.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearTimeout(this.#pollTimer);
+    const writing = this.#writing;
+    try {
+      if (writing !== undefined) await closeWriting(writing, this.#poison);
+    } finally {
+      this.#list.wake();
+      this.#list.closeSync();
+      writing?.structure.releaseSync();
+      await writing?.committer.close();
+      await writing?.lock.release();
+    }
+  }
+
+  get #side(): WritingSide {
+    if (this.#writing === undefined) throw readOnlyError();
+    return this.#writing;
+  }
+
+  #closedError(): LogError | undefined {
+    return this.#closing === undefined
+      ? undefined
+      : new LogError("LOG_CLOSED", "the log is closed");
+  }
+
+  #checkOpen(): void {
+    const closed = this.#closedError();
+    if (closed !== undefined) throw closed;
+  }
+
+  #writeRefusal(): LogError | undefined {
+    const closed = this.#closedError();
+    if (closed !== undefined) return closed;
+    return this.#writing === undefined ? readOnlyError() : this.#poison.failure;
+  }
+
+  #outOfRange(offset: number, last: number): LogError {
+    return new LogError("LOG_OUT_OF_RANGE", "there is no such offset in the log", {
+      offset,
+      expected:
+        last < this.startOffset ? "nothing: the log is empty" : `${this.startOffset} to ${last}`,
+    });
+  }
+
+  async #settle(run: () => Promise<unknown>, doing: string): Promise<void> {
+    try {
+      await run();
+    } catch (cause) {
+      throw cause instanceof LogError ? cause : ioError(doing, cause);
+    }
+  }
+
+  /** Looks for new records again and again while someone follows. */
+  #poll(): void {
+    if (this.#pollTimer !== undefined) return;
+    this.#pollTimer = setTimeout(() => {
+      this.#pollTimer = undefined;
+      try {
+        this.#reader?.refresh();
+      } catch (error) {
+        this.#readFailure =
+          error instanceof LogError ? error : ioError("looking for new records", error);
+        this.#list.wake();
+      }
+      if (this.#list.hasWaiters) this.#poll();
+    }, POLL_MS);
+  }
+}
+
+/** Options of one append. */
+export interface AppendOptions {
+  /** Resolve once on stable storage, whatever the log's durability. */
+  readonly sync?: boolean;
+}
+
+/** Offsets: `from` inclusive, `to` exclusive. */
+export interface RecordRange {
+  readonly from?: number;
+  readonly to?: number;
+}
+
+interface LogParts {
+  readonly directory: string;
+  readonly options: ResolvedOptions;
+  readonly list: SegmentList;
+  readonly counters: Counters;
+  readonly poison: Poison;
+  readonly recovery: RecoveryReport;
+  readonly manifest: Manifest;
+  readonly writing: WritingSide | undefined;
+  readonly reader: LiveReader | undefined;
+  readonly lastTime: () => number;
+}
+
+async function openReading(directory: string, options: ResolvedOptions): Promise<Log> {
+  const { reader, recovery } = await LiveReader.open(options.fileSystem, directory);
+  const { list, manifest } = reader;
+  const [counters, poison] = [new Counters(), new Poison(options.onFailure)];
+  const lastTime = () => newestTime(list);
+  return Log.assemble({
+    directory,
+    options,
+    list,
+    counters,
+    poison,
+    recovery,
+    manifest,
+    writing: undefined,
+    reader,
+    lastTime,
+  });
+}
+
+async function openWriting(directory: string, options: ResolvedOptions): Promise<Log> {
+  const opened = await openForWriting(directory, options);
+  const { list, manifest, lock, recovery, prepared, nextSegmentId } = opened;
+  const [counters, poison] = [new Counters(), new Poison(options.onFailure)];
+  const committer = options.fileSystem.openCommitter();
+  try {
+    const place = { fileSystem: options.fileSystem, directory };
+    const zeroFill = new ZeroFill(options, committer, counters);
+    const structure = new Structure(
+      { options, place, list, poison, counters, zeroFill },
+      manifest,
+      prepared,
+      nextSegmentId,
+    );
+    const lastTime = Math.max(newestTime(list), prepared?.createdAt ?? 0);
+    const clock = new LogClock(options.clock, lastTime, options.onReport);
+    const buffers = new CommitBuffers(committer);
+    const parts = {
+      options,
+      list,
+      structure,
+      committer,
+      buffers,
+      zeroFill,
+      clock,
+      poison,
+      counters,
+    };
+    const writer = new Writer(parts, manifest.floor);
+    structure.attach(writer);
+    if (list.segments.length === 0) await structure.createFirst();
+    writer.startAt(endOf(structure.active));
+    const background = new Background(options, list, structure, writer);
+    writer.onCommitted = (unsynced, unstated) => background.committed(unsynced, unstated);
+    const writing = { writer, structure, background, committer, lock };
+    const report = (cause: unknown) =>
+      options.onReport({ kind: "seal", message: "sealing failed; it is tried again", cause });
+    structure.sealInactive().catch(report);
+    return Log.assemble({
+      directory,
+      options,
+      list,
+      counters,
+      poison,
+      recovery,
+      manifest: structure.manifest,
+      writing,
+      reader: undefined,
+      lastTime: () => clock.lastTime,
+    });
+  } catch (error) {
+    list.closeSync();
+    await committer.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Time of the newest record, or of the active segment's creation if that is later. */
+function newestTime({ segments }: SegmentList): number {
+  let newest = segments[segments.length - 1]?.createdAt ?? 0;
+  for (const segment of [...segments].reverse()) {
+    newest = Math.max(newest, segment.lastTime);
+    if (segment.endOffset > segment.baseOffset) return newest;
+  }
+  return newest;
+}
+
+async function closeWriting(
+  { writer, structure, background }: WritingSide,
+  poison: Poison,
+): Promise<void> {
+  await background.stop();
+  await writer.drain();
+  // What is on disk after a failure is left as it is, for the next opening to judge; it was told already.
+  if (poison.failure !== undefined) return;
+  try {
+    await writer.finish();
+    await structure.close();
+  } catch (cause) {
+    throw cause instanceof LogError ? cause : ioError("closing the log", cause);
+  }
+}
+
+function readOnlyError(): LogError {
+  return new LogError("LOG_READ_ONLY", "the log was opened with readOnly");
+}
+
+function checkPayload(name: string, payload: unknown): LogError | undefined {
+  return payload instanceof Uint8Array ? undefined : invalid(name, "a Uint8Array", payload);
+}
+
+function checkPayloads(payloads: readonly Uint8Array[]): LogError | undefined {
+  if (!Array.isArray(payloads) || payloads.length === 0) {
+    return invalid("payloads", "an array of at least one Uint8Array", payloads);
+  }
+  for (const [index, payload] of payloads.entries()) {
+    const refusal = checkPayload(`payloads[${index}]`, payload);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+function checkAppendOptions(options: AppendOptions | undefined): LogError | undefined {
+  if (options === undefined) return undefined;
+  const known = typeof options === "object" && options !== null;
+  if (!known || Object.keys(options).some((key) => key !== "sync")) {
+    return invalid("options of append", "{ sync?: boolean }", options);
+  }
+  const { sync } = options;
+  return sync === undefined || typeof sync === "boolean"
+    ? undefined
+    : invalid("sync", "true or false", sync);
+}

@@ -1,0 +1,239 @@
+// Opening a log for writing: lock, manifest, files, tail, in that order, and nothing is changed before the
+// verdict on all of it. Then what a crash left over is removed, torn bytes are cut off, and what is not
+// proved durable is made so. Every step can be cut off by a crash and done again.
+
+import { randomUUID } from "node:crypto";
+import { checkCreatable, checkFiles, leftovers, listEntries } from "./directory.js";
+import { ioError, LogError } from "./errors.js";
+import { type DirectoryEntry, type FileSystem, FileSystemError } from "./file-system.js";
+import { acquireLock, type Lock } from "./lock.js";
+import type { Manifest } from "./manifest.js";
+import { readManifest, removeIfThere, replaceManifest } from "./manifest-file.js";
+import { isTornName, join, MANIFEST, storeId } from "./names.js";
+import type { ResolvedOptions } from "./options.js";
+import type { RecoveryReport } from "./recovery.js";
+import { Segment } from "./segment.js";
+import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
+import { SegmentList } from "./segment-list.js";
+import { readTail, type Tail } from "./tail.js";
+import { rewriteUnproved, type TrimmedBytes, trimTail } from "./trim.js";
+
+/** A log that is locked, whole and durable to its end, with no segment yet if it is new. */
+export interface OpenedLog {
+  readonly lock: Lock;
+  readonly manifest: Manifest;
+  readonly list: SegmentList;
+  readonly prepared: Segment | undefined;
+  readonly nextSegmentId: number;
+  readonly recovery: RecoveryReport;
+}
+
+export async function openForWriting(
+  directory: string,
+  options: ResolvedOptions,
+): Promise<OpenedLog> {
+  const startMs = performance.now();
+  const { fileSystem } = options;
+  await prepareDirectory(directory, options);
+  const lock = await acquireLock(fileSystem, directory, options.clock);
+  try {
+    const { manifest, created } = await readOrCreateManifest(directory, options);
+    const opened = await recover(fileSystem, directory, manifest);
+    const { list, tail, trimmed, removed, rewrittenBytes } = opened;
+    const recovery = {
+      ...reportOf(manifest, tail, trimmed),
+      created,
+      removed,
+      rewrittenBytes,
+      takenOver: lock.takenOver,
+      durationMs: performance.now() - startMs,
+    };
+    return {
+      lock,
+      manifest,
+      list,
+      prepared: opened.prepared,
+      nextSegmentId: opened.nextSegmentId,
+      recovery,
+    };
+  } catch (error) {
+    await lock.release();
+    throw error;
+  }
+}
+
+/** Refuses, before anything is touched, a directory that is something else; makes one that is missing. */
+async function prepareDirectory(directory: string, options: ResolvedOptions): Promise<void> {
+  const { fileSystem, createIfMissing } = options;
+  const entries = listEntries(fileSystem, directory);
+  if (entries !== undefined) return checkExpected(directory, entries, options);
+  if (!createIfMissing) throw notFound(directory);
+  try {
+    await fileSystem.makeDirectory(directory);
+  } catch (cause) {
+    if (cause instanceof FileSystemError && cause.code === "EEXIST") return;
+    throw ioError("creating the log's directory", cause);
+  }
+}
+
+function checkExpected(
+  directory: string,
+  entries: ReadonlyMap<string, DirectoryEntry>,
+  { fileSystem, createIfMissing, errorIfExists }: ResolvedOptions,
+): void {
+  if (entries.has(MANIFEST)) {
+    if (errorIfExists)
+      throw new LogError("LOG_EXISTS", "there is a log already", { file: directory });
+    return;
+  }
+  checkCreatable(fileSystem, directory, entries);
+  if (!createIfMissing) throw notFound(directory);
+}
+
+export function notFound(directory: string): LogError {
+  return new LogError("LOG_NOT_FOUND", "there is no log here", { file: directory });
+}
+
+async function readOrCreateManifest(
+  directory: string,
+  options: ResolvedOptions,
+): Promise<{ manifest: Manifest; created: boolean }> {
+  const { fileSystem } = options;
+  // Looked at again: another writer may have been here before the lock was ours.
+  checkExpected(directory, listEntries(fileSystem, directory) ?? new Map(), options);
+  const found = readManifest(fileSystem, directory);
+  try {
+    // A crash between a rename and the sync of the directory shows the new manifest, which may not last.
+    await fileSystem.syncDirectory(directory);
+    // The manifest comes first of all files: segments without one prove that it was lost.
+    if (found !== undefined) return { manifest: found, created: found.segments.length === 0 };
+    const manifest = firstManifest(options);
+    await replaceManifest(fileSystem, directory, manifest);
+    return { manifest, created: true };
+  } catch (cause) {
+    throw cause instanceof LogError ? cause : ioError("creating the log", cause);
+  }
+}
+
+function firstManifest({ startOffset, ancestry }: ResolvedOptions): Manifest {
+  return {
+    logId: randomUUID(),
+    ancestry,
+    generation: 1,
+    truncationGeneration: 0,
+    truncatedFrom: 0,
+    startOffset,
+    nextSegmentId: 1,
+    floor: { segmentId: 0, offset: startOffset, position: 0, checksum: 0 },
+    segments: [],
+    dropping: [],
+  };
+}
+
+async function recover(fileSystem: FileSystem, directory: string, manifest: Manifest) {
+  const entries = listEntries(fileSystem, directory) ?? new Map<string, DirectoryEntry>();
+  checkFiles(fileSystem, directory, manifest, entries);
+  const { sealed, unsealed } = segmentsOf(fileSystem, directory, manifest);
+  try {
+    for (const segment of unsealed) segment.adopt(await openStore(fileSystem, segment));
+    const tail = await readTail(manifest, unsealed);
+    const torn = [...entries.keys()].filter(isTornName);
+    // From here on the log is sound: what follows changes the disk.
+    const trimmed = await trimTail(fileSystem, directory, tail, torn);
+    const rewrittenBytes = await rewriteUnproved(tail);
+    const removed = await removeLeftovers(fileSystem, directory, manifest, entries);
+    const { list, prepared } = listOf(manifest, sealed, tail);
+    const ids = [...entries.keys()].map((name) => storeId(name) ?? 0);
+    const nextSegmentId = Math.max(manifest.nextSegmentId, ...ids.map((id) => id + 1));
+    return { list, prepared, tail, trimmed, removed, rewrittenBytes, nextSegmentId };
+  } catch (error) {
+    for (const segment of unsealed) segment.closeSync();
+    throw error;
+  }
+}
+
+async function openStore(fileSystem: FileSystem, segment: Segment) {
+  try {
+    return await fileSystem.open(segment.path, "write");
+  } catch (cause) {
+    throw ioError("opening a segment", cause);
+  }
+}
+
+async function removeLeftovers(
+  fileSystem: FileSystem,
+  directory: string,
+  manifest: Manifest,
+  entries: ReadonlyMap<string, DirectoryEntry>,
+): Promise<string[]> {
+  const names = leftovers(fileSystem, directory, manifest, entries);
+  try {
+    for (const name of names) await removeIfThere(fileSystem, join(directory, name));
+    if (names.length > 0) await fileSystem.syncDirectory(directory);
+    return names;
+  } catch (cause) {
+    throw ioError("removing what a crash left over", cause);
+  }
+}
+
+/** The manifest's segments; unsealed ones reach nowhere yet. */
+export function segmentsOf(fileSystem: FileSystem, directory: string, manifest: Manifest) {
+  const { logId } = manifest;
+  const sealed: Segment[] = [];
+  const unsealed: Segment[] = [];
+  for (const entry of manifest.segments) {
+    const { id, marker, baseOffset, endOffset, size, lastChecksum } = entry;
+    if (entry.state === "sealed") {
+      const extent = { baseOffset, endOffset, size, lastChecksum };
+      sealed.push(new Segment(fileSystem, directory, { id, marker, logId }, extent, true));
+    } else {
+      const extent = {
+        baseOffset,
+        endOffset: baseOffset,
+        size: SEGMENT_HEADER_LENGTH,
+        lastChecksum: 0,
+      };
+      unsealed.push(new Segment(fileSystem, directory, { id, marker, logId }, extent, false));
+    }
+  }
+  return { sealed, unsealed };
+}
+
+/** The readable list; a prepared segment that no record reached stays out of it. */
+export function listOf(manifest: Manifest, sealed: readonly Segment[], tail: Tail) {
+  const list = new SegmentList(manifest.startOffset);
+  const last = tail.segments[tail.segments.length - 1];
+  const state = manifest.segments[manifest.segments.length - 1]?.state;
+  const isPrepared =
+    tail.segments.length > 1 && state === "prepared" && last?.size === SEGMENT_HEADER_LENGTH;
+  const prepared = isPrepared ? last : undefined;
+  list.replace([...sealed, ...tail.segments.filter((segment) => segment !== prepared)]);
+  list.endOffset = tail.endOffset;
+  list.durableOffset = tail.endOffset;
+  list.truncationGeneration = manifest.truncationGeneration;
+  return { list, prepared };
+}
+
+/** What the tail tells, for the report. */
+export function reportOf(manifest: Manifest, tail: Tail, trimmed: readonly TrimmedBytes[]) {
+  const { tear } = tail;
+  const segment = tear === undefined ? undefined : tail.segments[tear.segmentIndex];
+  const { startOffset } = manifest;
+  return {
+    orderly: tear === undefined && manifest.floor.offset === tail.endOffset,
+    startOffset,
+    endOffset: tail.endOffset,
+    provedOffset: tail.provenOffset,
+    torn:
+      tear === undefined || segment === undefined
+        ? undefined
+        : {
+            offset: tear.offset,
+            file: segment.path,
+            position: tear.position,
+            reason: tear.reason,
+            ambiguous: true as const,
+            trimmed,
+          },
+  };
+}

@@ -1,0 +1,109 @@
+// Reading records in order. An iterator holds an offset, never a place: before each chunk it looks the segment
+// up again, so that rotation, retention and truncation can go on under it, and it ends with a typed error
+// where what it would read next is gone.
+
+import { BATCH_HEADER_LENGTH, RECORD_PREFIX_LENGTH, recordAt, recordEnd } from "./batch.js";
+import { type ScannedBatch, StoreScan } from "./scan.js";
+import type { SegmentList } from "./segment-list.js";
+
+/** One payload in the log. */
+export interface LogRecord {
+  readonly offset: number;
+  /** When it was appended, in ms since the Unix epoch; never lower than that of the record before. */
+  readonly time: number;
+  /** Never written again by the log; from `records` and `follow` it is a view on a chunk of up to 256 KiB (or of its batch), so copy what you keep for long. */
+  readonly payload: Uint8Array;
+}
+
+/** The record at `offset`, which is within [startOffset, endOffset). The payload is the caller's own. */
+export function readRecord(list: SegmentList, offset: number): LogRecord {
+  const { header, bytes, at } = list.find(offset).load(offset);
+  const payload = recordAt(bytes, at, header, offset - header.firstOffset).slice();
+  return { offset, time: header.time, payload };
+}
+
+/** Records in [from, to), each verified. Throws `LOG_TRUNCATED`, `LOG_CORRUPT`, `LOG_IO` where it meets the cause. */
+export function* readRecords(
+  list: SegmentList,
+  from: number,
+  to: number,
+): Generator<LogRecord, void, void> {
+  let generation = list.truncationGeneration;
+  for (let offset = from; offset < to; ) {
+    list.checkPlace(offset, to, generation);
+    generation = list.truncationGeneration;
+    for (const record of readSegment(list, offset, to)) {
+      yield record;
+      offset = record.offset + 1;
+      // What was cut meanwhile may still stand in the chunk at hand.
+      if (list.truncationGeneration !== generation) break;
+    }
+  }
+}
+
+function* readSegment(
+  list: SegmentList,
+  offset: number,
+  to: number,
+): Generator<LogRecord, void, void> {
+  const segment = list.find(offset);
+  const { scan, first } = startScan(list, offset);
+  let batch: ScannedBatch | undefined = first;
+  while (batch !== undefined && batch.header.firstOffset < to) {
+    yield* recordsIn(batch, offset, to);
+    batch = scan.next();
+  }
+  if (scan.stop !== undefined && scan.stop.kind !== "limit") throw scan.error(segment.path);
+}
+
+/** A scan that has passed the batch with this offset; an index that leads elsewhere is rebuilt. */
+function startScan(list: SegmentList, offset: number): { scan: StoreScan; first: ScannedBatch } {
+  const segment = list.find(offset);
+  for (;;) {
+    const { position, firstOffset } = segment.placeOf(offset);
+    const range = { from: position, limit: segment.size, offset: firstOffset };
+    const scan = new StoreScan(segment, segment.marker, range);
+    const first = scan.next();
+    if (first !== undefined && offset < scan.offset) return { scan, first };
+    if (!segment.distrustIndex()) throw scan.error(segment.path);
+  }
+}
+
+function* recordsIn(
+  { header, bytes, at }: ScannedBatch,
+  from: number,
+  to: number,
+): Generator<LogRecord, void, void> {
+  const { firstOffset, count, time } = header;
+  let position = at + BATCH_HEADER_LENGTH;
+  for (let index = 0; index < count; index++) {
+    const offset = firstOffset + index;
+    if (offset >= to) return;
+    const end = recordEnd(bytes, position);
+    if (offset >= from)
+      yield { offset, time, payload: bytes.subarray(position + RECORD_PREFIX_LENGTH, end) };
+    position = end;
+  }
+}
+
+/** Offset of the first record in the list at or after `time`; the end offset if there is none. */
+export function findTime(list: SegmentList, time: number): number {
+  const { segments } = list;
+  let low = 0;
+  let high = segments.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const segment = segments[middle];
+    const hasLater =
+      segment !== undefined && segment.endOffset > segment.baseOffset && segment.lastTime >= time;
+    // An empty segment is the last one: nothing behind it is later either.
+    if (hasLater || segment?.endOffset === segment?.baseOffset) high = middle;
+    else low = middle + 1;
+  }
+  const segment = segments[low];
+  if (segment === undefined) return list.endOffset;
+  const { index } = segment;
+  const entry = index.findTime(time);
+  const found = entry < index.count ? index.firstOffsetAt(entry) : list.endOffset;
+  return Math.min(Math.max(found, list.startOffset), list.endOffset);
+}

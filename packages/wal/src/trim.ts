@@ -1,0 +1,150 @@
+// What a writer does to the unsealed end before it appends: torn bytes are set aside and cut off, and what is
+// not proved durable is made so. Each step can be cut off by a crash and done again with the same outcome.
+
+import { crc32 } from "./checksum.js";
+import { ioError } from "./errors.js";
+import { type File, type FileSystem, writeFully } from "./file-system.js";
+import { removeIfThere } from "./manifest-file.js";
+import { join, NEW_SUFFIX, tornName } from "./names.js";
+import { Pace } from "./pace.js";
+import { endOfNonZero } from "./scan.js";
+import type { Segment } from "./segment.js";
+import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
+import type { Tail } from "./tail.js";
+
+/** Bytes set aside of one store's torn end at the most. */
+const QUARANTINE_BYTES_MAX = 64 * 1024 * 1024;
+/** Quarantine files kept; beyond, the one written longest ago goes. */
+const QUARANTINE_FILES_MAX = 16;
+const COPY_BYTES = 1024 * 1024;
+
+/** A torn end that was cut off. */
+export interface TrimmedBytes {
+  /** Path of the store. */
+  readonly file: string;
+  /** Where the cut was made, and how many bytes behind it were not zero. */
+  readonly position: number;
+  readonly bytes: number;
+  /** Path of the copy, and how much of the torn bytes it holds; undefined if there was nothing but zeros. */
+  readonly quarantine: { readonly file: string; readonly bytes: number } | undefined;
+}
+
+/** Sets the torn bytes aside, then cuts, the last segment first, and syncs each cut. */
+export async function trimTail(
+  fileSystem: FileSystem,
+  directory: string,
+  tail: Tail,
+  existing: readonly string[],
+): Promise<TrimmedBytes[]> {
+  const { tear } = tail;
+  if (tear === undefined) return [];
+  const torn = tail.segments.slice(tear.segmentIndex);
+  try {
+    const trimmed: TrimmedBytes[] = [];
+    for (const segment of torn) trimmed.push(await setAside(fileSystem, directory, segment));
+    // The copies must be durable, by name too, before the only other copy goes.
+    await fileSystem.syncDirectory(directory);
+    for (const segment of [...torn].reverse()) await cutStore(segment);
+    await dropOldQuarantine(fileSystem, directory, existing, trimmed);
+    return trimmed.filter(({ bytes }) => bytes > 0);
+  } catch (cause) {
+    throw ioError("cutting off a torn tail", cause);
+  }
+}
+
+async function setAside(
+  fileSystem: FileSystem,
+  directory: string,
+  segment: Segment,
+): Promise<TrimmedBytes> {
+  const { file: store, path, size: position } = segment;
+  const end = endOfNonZero(store, position, store.sizeSync());
+  const bytes = end - position;
+  if (bytes === 0) return { file: path, position, bytes, quarantine: undefined };
+  const kept = Math.min(bytes, QUARANTINE_BYTES_MAX);
+  const name = tornName(segment.id, position, await checksumOf(store, position, kept));
+  const file = join(directory, name);
+  await removeIfThere(fileSystem, file + NEW_SUFFIX);
+  const copy = await fileSystem.create(file + NEW_SUFFIX);
+  try {
+    await copyBytes(store, position, copy, 0, kept);
+    await copy.sync();
+  } finally {
+    await copy.close();
+  }
+  await fileSystem.rename(file + NEW_SUFFIX, file);
+  return { file: path, position, bytes, quarantine: { file, bytes: kept } };
+}
+
+async function checksumOf(file: File, from: number, length: number): Promise<number> {
+  const pace = new Pace();
+  let checksum = 0;
+  const chunk = new Uint8Array(Math.min(COPY_BYTES, length));
+  for (let at = 0; at < length; at += chunk.length) {
+    const count = file.readSync(chunk.subarray(0, Math.min(chunk.length, length - at)), from + at);
+    checksum = crc32(chunk.subarray(0, count), checksum);
+    if (pace.due) await pace.rest();
+  }
+  return checksum;
+}
+
+/** Copies bytes from one file to another, or within one onto themselves. */
+export async function copyBytes(
+  source: File,
+  from: number,
+  target: File,
+  to: number,
+  length: number,
+): Promise<void> {
+  const chunk = new Uint8Array(Math.min(COPY_BYTES, length));
+  for (let at = 0; at < length; at += chunk.length) {
+    const wanted = Math.min(chunk.length, length - at);
+    const count = source.readSync(chunk.subarray(0, wanted), from + at);
+    await writeFully(target, chunk.subarray(0, count), to + at);
+  }
+}
+
+/** Cuts a store back to its last whole batch, durably: what was cut never comes back. */
+async function cutStore(segment: Segment): Promise<void> {
+  await segment.file.truncate(segment.size);
+  await segment.file.sync();
+  segment.zeroedTo = segment.size;
+}
+
+/** Keeps the copies of this recovery and the newest of the others, by segment and position. */
+async function dropOldQuarantine(
+  fileSystem: FileSystem,
+  directory: string,
+  existing: readonly string[],
+  trimmed: readonly TrimmedBytes[],
+): Promise<void> {
+  const fresh = new Set(trimmed.map(({ quarantine }) => quarantine?.file));
+  const older = existing.filter((name) => !fresh.has(join(directory, name))).sort();
+  const surplus = Math.max(0, older.length + fresh.size - QUARANTINE_FILES_MAX);
+  for (const name of older.slice(0, surplus))
+    await removeIfThere(fileSystem, join(directory, name));
+}
+
+/**
+ * Writes what is not proved durable again in place, the same bytes, and syncs: after a crash it may be in the
+ * page cache alone, after a failed sync even marked clean, so that a sync by itself would do nothing.
+ * Returns the bytes written.
+ */
+export async function rewriteUnproved(tail: Tail): Promise<number> {
+  let rewritten = 0;
+  try {
+    for (const segment of tail.segments) {
+      if (segment.endOffset <= tail.provenOffset) continue;
+      const { position: from } = segment.placeOf(Math.max(tail.provenOffset, segment.baseOffset));
+      await copyBytes(segment.file, from, segment.file, from, segment.size - from);
+      rewritten += segment.size - from;
+    }
+    if (rewritten === 0) return 0;
+    for (const segment of tail.segments) {
+      if (segment.size > SEGMENT_HEADER_LENGTH) await segment.file.datasync();
+    }
+    return rewritten;
+  } catch (cause) {
+    throw ioError("making the recovered tail durable", cause);
+  }
+}
