@@ -36,7 +36,9 @@ function tryMap(fd: number, size: number): Uint8Array | undefined {
   const { addon } = loaded;
   if (addon === undefined) return undefined;
   try {
-    return addon.map(size, addon.PROT_READ, addon.MAP_SHARED, fd);
+    const mapped = addon.map(size, addon.PROT_READ, addon.MAP_SHARED, fd);
+    // It gives a Buffer, whose `slice` does not copy, unlike that of the arrays that reading gives.
+    return new Uint8Array(mapped.buffer, mapped.byteOffset, mapped.byteLength);
   } catch {
     // No address space, or a file system that cannot map. Reading says what is really wrong, if anything.
     return undefined;
