@@ -1,7 +1,6 @@
 // What a writer does by itself: syncs by time, notes when it is idle, retention. Timers never keep a process
 // alive, and one that is set serves all who would set it again.
 
-import type { LogError } from "./errors.js";
 import type { ResolvedOptions } from "./options.js";
 import { retainedFrom } from "./retention.js";
 import type { SegmentList } from "./segment-list.js";
@@ -57,7 +56,7 @@ export class Background {
   #sync(): void {
     this.#syncTimer = undefined;
     // A failed sync has poisoned the log, which is told through onFailure and to every later call.
-    this.#writer.sync().catch(ignore);
+    this.#writer.sync().catch(() => undefined);
   }
 
   #note(): void {
@@ -98,5 +97,3 @@ export class Background {
     await this.#retaining;
   }
 }
-
-function ignore(_failure: LogError): void {}

@@ -1,5 +1,6 @@
 // What @tidemark/wal exports, and nothing else.
 
+export type { AppendOptions, RecordRange } from "./arguments.js";
 export { crc32 } from "./checksum.js";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./errors.js";
 export {
@@ -17,7 +18,7 @@ export {
   writeFullySync,
 } from "./file-system.js";
 export type { FollowOptions } from "./follow.js";
-export { type AppendOptions, Log, type RecordRange } from "./log.js";
+export { Log } from "./log.js";
 export { nodeFileSystem } from "./node/node-file-system.js";
 export type { Ancestry, Durability, LogOptions, LogReport, Retention } from "./options.js";
 export type { LogRecord } from "./records.js";

@@ -4,7 +4,7 @@
 
 import type { BatchHeader } from "./batch.js";
 import { checkFiles, listEntries } from "./directory.js";
-import { LogError } from "./errors.js";
+import { ioError, LogError } from "./errors.js";
 import type { FileSystem } from "./file-system.js";
 import { describeHolder } from "./lock.js";
 import type { Manifest } from "./manifest.js";
@@ -19,6 +19,8 @@ import { readTail } from "./tail.js";
 
 /** Attempts to read a directory that changes under the reader before an error is believed. */
 const ATTEMPTS_MAX = 8;
+/** How often it looks for what the writer has made durable, while someone waits for that. */
+const POLL_MS = 20;
 
 export class LiveReader {
   readonly #fileSystem: FileSystem;
@@ -26,6 +28,8 @@ export class LiveReader {
   readonly list: SegmentList;
   #manifest: Manifest;
   #provedOffset: number;
+  #timer: NodeJS.Timeout | undefined;
+  #failure: LogError | undefined;
 
   private constructor(
     fileSystem: FileSystem,
@@ -85,6 +89,31 @@ export class LiveReader {
         before = manifest;
       }
     }
+  }
+
+  /** Why looking for more failed while nobody asked, so that those who wait can be told. */
+  get failure(): LogError | undefined {
+    return this.#failure;
+  }
+
+  /** Looks for more again and again, as long as someone waits for a change of the list. */
+  watch(): void {
+    if (this.#timer !== undefined) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      try {
+        this.refresh();
+      } catch (error) {
+        this.#failure =
+          error instanceof LogError ? error : ioError("looking for new records", error);
+        this.list.wake();
+      }
+      if (this.list.hasWaiters) this.watch();
+    }, POLL_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
   }
 
   /** Takes over another manifest's segments; those that it shares stay as they are. */

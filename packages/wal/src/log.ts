@@ -1,45 +1,32 @@
 // The public face of a log: checks arguments and state, and hands on to the writer, the structure and the
 // readers. It decides nothing about bytes.
 
-import { Background } from "./background.js";
-import { CommitBuffers } from "./commit-buffers.js";
-import { ioError, LogError } from "./errors.js";
-import type { Committer } from "./file-system.js";
-import { type FollowOptions, followRecords } from "./follow.js";
-import { LiveReader } from "./live-reader.js";
-import type { Lock } from "./lock.js";
-import { LogClock } from "./log-clock.js";
-import type { Manifest } from "./manifest.js";
-import { openForWriting } from "./opening.js";
 import {
-  type Ancestry,
-  invalid,
-  type LogOptions,
-  type ResolvedOptions,
-  resolveOptions,
-  whole,
-} from "./options.js";
-import { Poison } from "./poison.js";
+  type AppendOptions,
+  checkAppendOptions,
+  checkPayload,
+  checkPayloads,
+  checkTime,
+  type RecordRange,
+  readOnlyError,
+} from "./arguments.js";
+import { ioError, LogError } from "./errors.js";
+import { type FollowOptions, followRecords } from "./follow.js";
+import type { LiveReader } from "./live-reader.js";
+import {
+  closeWriting,
+  type LogParts,
+  openReading,
+  openWriting,
+  type WritingSide,
+} from "./log-parts.js";
+import type { Manifest } from "./manifest.js";
+import { type Ancestry, invalid, type LogOptions, resolveOptions, whole } from "./options.js";
+import type { Poison } from "./poison.js";
 import { findTime, type LogRecord, readRecord, readRecords } from "./records.js";
 import type { RecoveryReport } from "./recovery.js";
-import { endOf } from "./segment.js";
 import type { SegmentList } from "./segment-list.js";
-import { Counters, type LogStats } from "./stats.js";
-import { Structure } from "./structure.js";
-import { Writer } from "./writer.js";
-import { ZeroFill } from "./zero-fill.js";
-
-/** How often a read-only log looks for what the writer has made durable, while someone follows it. */
-const POLL_MS = 20;
-
-/** What only a log that was opened for writing has. */
-interface WritingSide {
-  readonly writer: Writer;
-  readonly structure: Structure;
-  readonly background: Background;
-  readonly committer: Committer;
-  readonly lock: Lock;
-}
+import { type Counters, type LogStats, statsOf } from "./stats.js";
 
 export class Log implements AsyncDisposable {
   /** Path as it was given to `open`. */
@@ -53,8 +40,6 @@ export class Log implements AsyncDisposable {
   readonly #reader: LiveReader | undefined;
   readonly #identity: Manifest;
   #lastTime: () => number;
-  #pollTimer: NodeJS.Timeout | undefined;
-  #readFailure: LogError | undefined;
   #closing: Promise<void> | undefined;
 
   private constructor(parts: LogParts) {
@@ -81,11 +66,9 @@ export class Log implements AsyncDisposable {
       throw invalid("directory", "a path", directory);
     }
     const resolved = resolveOptions(options);
-    return resolved.readOnly ? openReading(directory, resolved) : openWriting(directory, resolved);
-  }
-
-  /** Used by `open`. */
-  static assemble(parts: LogParts): Log {
+    const parts = resolved.readOnly
+      ? await openReading(directory, resolved)
+      : await openWriting(directory, resolved);
     return new Log(parts);
   }
 
@@ -198,8 +181,8 @@ export class Log implements AsyncDisposable {
     if (from > this.endOffset) throw this.#outOfRange(from, this.endOffset);
     const followed = {
       list: this.#list,
-      ended: () => this.#closedError() ?? this.failure ?? this.#readFailure,
-      ...(this.#reader === undefined ? {} : { watch: () => this.#poll() }),
+      ended: () => this.#closedError() ?? this.failure ?? this.#reader?.failure,
+      watch: () => this.#reader?.watch(),
     };
     return followRecords(followed, from, options.signal);
   }
@@ -210,9 +193,7 @@ export class Log implements AsyncDisposable {
    */
   offsetAt(time: number | Date): number {
     this.#checkOpen();
-    const ms = typeof time === "number" ? time : time instanceof Date ? time.getTime() : Number.NaN;
-    if (!Number.isFinite(ms)) throw invalid("time", "a finite number of ms or a valid Date", time);
-    return findTime(this.#list, ms);
+    return findTime(this.#list, checkTime(time));
   }
 
   /** Resolves with the durable offset once everything appended before the call is on stable storage. */
@@ -259,21 +240,7 @@ export class Log implements AsyncDisposable {
 
   /** Counters since opening; cheap. */
   stats(): LogStats {
-    const { segments, startOffset, endOffset, durableOffset } = this.#list;
-    const { commits, recordsWritten, commitTimes, groupRecordsMax, ...counted } = this.#counters;
-    return {
-      ...counted,
-      segments: segments.length,
-      storeBytes: segments.reduce((bytes, { size }) => bytes + size, 0),
-      startOffset,
-      endOffset,
-      durableOffset,
-      pendingBytes: this.#writing?.writer.pendingBytes ?? 0,
-      commits,
-      recordsWritten,
-      groupRecords: { mean: commits === 0 ? 0 : recordsWritten / commits, max: groupRecordsMax },
-      commitTimes: commitTimes.summary(),
-    };
+    return statsOf(this.#counters, this.#list, this.#writing?.writer.pendingBytes ?? 0);
   }
 
   /**
@@ -290,7 +257,7 @@ export class Log implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#pollTimer);
+    this.#reader?.stop();
     const writing = this.#writing;
     try {
       if (writing !== undefined) await closeWriting(writing, this.#poison);
@@ -340,179 +307,4 @@ export class Log implements AsyncDisposable {
       throw cause instanceof LogError ? cause : ioError(doing, cause);
     }
   }
-
-  /** Looks for new records again and again while someone follows. */
-  #poll(): void {
-    if (this.#pollTimer !== undefined) return;
-    this.#pollTimer = setTimeout(() => {
-      this.#pollTimer = undefined;
-      try {
-        this.#reader?.refresh();
-      } catch (error) {
-        this.#readFailure =
-          error instanceof LogError ? error : ioError("looking for new records", error);
-        this.#list.wake();
-      }
-      if (this.#list.hasWaiters) this.#poll();
-    }, POLL_MS);
-  }
-}
-
-/** Options of one append. */
-export interface AppendOptions {
-  /** Resolve once on stable storage, whatever the log's durability. */
-  readonly sync?: boolean;
-}
-
-/** Offsets: `from` inclusive, `to` exclusive. */
-export interface RecordRange {
-  readonly from?: number;
-  readonly to?: number;
-}
-
-interface LogParts {
-  readonly directory: string;
-  readonly options: ResolvedOptions;
-  readonly list: SegmentList;
-  readonly counters: Counters;
-  readonly poison: Poison;
-  readonly recovery: RecoveryReport;
-  readonly manifest: Manifest;
-  readonly writing: WritingSide | undefined;
-  readonly reader: LiveReader | undefined;
-  readonly lastTime: () => number;
-}
-
-async function openReading(directory: string, options: ResolvedOptions): Promise<Log> {
-  const { reader, recovery } = await LiveReader.open(options.fileSystem, directory);
-  const { list, manifest } = reader;
-  const [counters, poison] = [new Counters(), new Poison(options.onFailure)];
-  const lastTime = () => newestTime(list);
-  return Log.assemble({
-    directory,
-    options,
-    list,
-    counters,
-    poison,
-    recovery,
-    manifest,
-    writing: undefined,
-    reader,
-    lastTime,
-  });
-}
-
-async function openWriting(directory: string, options: ResolvedOptions): Promise<Log> {
-  const opened = await openForWriting(directory, options);
-  const { list, manifest, lock, recovery, prepared, nextSegmentId } = opened;
-  const [counters, poison] = [new Counters(), new Poison(options.onFailure)];
-  const committer = options.fileSystem.openCommitter();
-  try {
-    const place = { fileSystem: options.fileSystem, directory };
-    const zeroFill = new ZeroFill(options, committer, counters);
-    const structure = new Structure(
-      { options, place, list, poison, counters, zeroFill },
-      manifest,
-      prepared,
-      nextSegmentId,
-    );
-    const lastTime = Math.max(newestTime(list), prepared?.createdAt ?? 0);
-    const clock = new LogClock(options.clock, lastTime, options.onReport);
-    const buffers = new CommitBuffers(committer);
-    const parts = {
-      options,
-      list,
-      structure,
-      committer,
-      buffers,
-      zeroFill,
-      clock,
-      poison,
-      counters,
-    };
-    const writer = new Writer(parts, manifest.floor);
-    structure.attach(writer);
-    if (list.segments.length === 0) await structure.createFirst();
-    writer.startAt(endOf(structure.active));
-    const background = new Background(options, list, structure, writer);
-    writer.onCommitted = (unsynced, unstated) => background.committed(unsynced, unstated);
-    const writing = { writer, structure, background, committer, lock };
-    const report = (cause: unknown) =>
-      options.onReport({ kind: "seal", message: "sealing failed; it is tried again", cause });
-    structure.sealInactive().catch(report);
-    return Log.assemble({
-      directory,
-      options,
-      list,
-      counters,
-      poison,
-      recovery,
-      manifest: structure.manifest,
-      writing,
-      reader: undefined,
-      lastTime: () => clock.lastTime,
-    });
-  } catch (error) {
-    list.closeSync();
-    await committer.close();
-    await lock.release();
-    throw error;
-  }
-}
-
-/** Time of the newest record, or of the active segment's creation if that is later. */
-function newestTime({ segments }: SegmentList): number {
-  let newest = segments[segments.length - 1]?.createdAt ?? 0;
-  for (const segment of [...segments].reverse()) {
-    newest = Math.max(newest, segment.lastTime);
-    if (segment.endOffset > segment.baseOffset) return newest;
-  }
-  return newest;
-}
-
-async function closeWriting(
-  { writer, structure, background }: WritingSide,
-  poison: Poison,
-): Promise<void> {
-  await background.stop();
-  await writer.drain();
-  // What is on disk after a failure is left as it is, for the next opening to judge; it was told already.
-  if (poison.failure !== undefined) return;
-  try {
-    await writer.finish();
-    await structure.close();
-  } catch (cause) {
-    throw cause instanceof LogError ? cause : ioError("closing the log", cause);
-  }
-}
-
-function readOnlyError(): LogError {
-  return new LogError("LOG_READ_ONLY", "the log was opened with readOnly");
-}
-
-function checkPayload(name: string, payload: unknown): LogError | undefined {
-  return payload instanceof Uint8Array ? undefined : invalid(name, "a Uint8Array", payload);
-}
-
-function checkPayloads(payloads: readonly Uint8Array[]): LogError | undefined {
-  if (!Array.isArray(payloads) || payloads.length === 0) {
-    return invalid("payloads", "an array of at least one Uint8Array", payloads);
-  }
-  for (const [index, payload] of payloads.entries()) {
-    const refusal = checkPayload(`payloads[${index}]`, payload);
-    if (refusal !== undefined) return refusal;
-  }
-  return undefined;
-}
-
-function checkAppendOptions(options: AppendOptions | undefined): LogError | undefined {
-  if (options === undefined) return undefined;
-  const known = typeof options === "object" && options !== null;
-  if (!known || Object.keys(options).some((key) => key !== "sync")) {
-    return invalid("options of append", "{ sync?: boolean }", options);
-  }
-  const { sync } = options;
-  return sync === undefined || typeof sync === "boolean"
-    ? undefined
-    : invalid("sync", "true or false", sync);
 }

@@ -145,8 +145,8 @@ export function resolveOptions(options: LogOptions = {}): ResolvedOptions {
     errorIfExists: flag("errorIfExists", options.errorIfExists ?? false),
     startOffset: whole("startOffset", options.startOffset ?? 0, 0, Number.MAX_SAFE_INTEGER),
     ancestry: options.ancestry === undefined ? undefined : resolveAncestry(options.ancestry),
-    onFailure: callable("onFailure", options.onFailure ?? ignore),
-    onReport: callable("onReport", options.onReport ?? ignore),
+    onFailure: callable("onFailure", options.onFailure ?? (() => undefined)),
+    onReport: callable("onReport", options.onReport ?? (() => undefined)),
     fileSystem: options.fileSystem ?? nodeFileSystem,
     clock: callable("clock", options.clock ?? Date.now),
   };
@@ -237,5 +237,3 @@ function show(value: unknown): string {
   if (typeof value === "object" && value !== null) return Object.prototype.toString.call(value);
   return String(value);
 }
-
-function ignore(): void {}

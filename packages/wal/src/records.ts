@@ -3,7 +3,9 @@
 // where what it would read next is gone.
 
 import { BATCH_HEADER_LENGTH, RECORD_PREFIX_LENGTH, recordAt, recordEnd } from "./batch.js";
+import { loadBatch } from "./read-batch.js";
 import { type ScannedBatch, StoreScan } from "./scan.js";
+import type { Segment } from "./segment.js";
 import type { SegmentList } from "./segment-list.js";
 
 /** One payload in the log. */
@@ -17,8 +19,8 @@ export interface LogRecord {
 
 /** The record at `offset`, which is within [startOffset, endOffset). The payload is the caller's own. */
 export function readRecord(list: SegmentList, offset: number): LogRecord {
-  const { header, bytes, at } = list.find(offset).load(offset);
-  const payload = recordAt(bytes, at, header, offset - header.firstOffset).slice();
+  const { header, bytes } = loadBatch(list.find(offset), offset);
+  const payload = recordAt(bytes, 0, header, offset - header.firstOffset).slice();
   return { offset, time: header.time, payload };
 }
 
@@ -102,8 +104,16 @@ export function findTime(list: SegmentList, time: number): number {
   }
   const segment = segments[low];
   if (segment === undefined) return list.endOffset;
+  const found = findTimeIn(segment, time);
+  return Math.min(Math.max(found, list.startOffset), list.endOffset);
+}
+
+/** As the index has it, if the batches on both sides bear it out; else as a rebuilt one has it. */
+function findTimeIn(segment: Segment, time: number): number {
   const { index } = segment;
   const entry = index.findTime(time);
-  const found = entry < index.count ? index.firstOffsetAt(entry) : list.endOffset;
-  return Math.min(Math.max(found, list.startOffset), list.endOffset);
+  const offset = entry < index.count ? index.firstOffsetAt(entry) : segment.endOffset;
+  const after = offset === segment.endOffset || loadBatch(segment, offset).header.time >= time;
+  const before = offset === segment.baseOffset || loadBatch(segment, offset - 1).header.time < time;
+  return (after && before) || !segment.distrustIndex() ? offset : findTimeIn(segment, time);
 }

@@ -2,7 +2,7 @@
 // before any manifest says that it is in use. So a crash leaves files that nothing refers to, never half of one.
 
 import { BATCH_HEADER_LENGTH, encodeBatchHeader, RECORD_PREFIX_LENGTH } from "./batch.js";
-import { assert } from "./errors.js";
+import { assert, ioError, LogError } from "./errors.js";
 import { type FileSystem, writeFully } from "./file-system.js";
 import { removeIfThere, writeNewFile } from "./manifest-file.js";
 import { indexName, join, NEW_SUFFIX, storeName } from "./names.js";
@@ -25,8 +25,8 @@ export interface NewSegment {
 
 /**
  * Creates a segment's store and opens it. `fill` writes what follows the header and notes it in the segment;
- * all of it is durable, name included, when this resolves. Nothing is left behind when it rejects, if the
- * file system lets it.
+ * all of it is durable, name included, when this resolves. Nothing is left behind when it rejects (`LOG_IO`,
+ * `LOG_NO_SPACE`), if the file system lets it.
  */
 export async function createSegment(
   { fileSystem, directory }: Place,
@@ -35,10 +35,11 @@ export async function createSegment(
 ): Promise<Segment> {
   const path = join(directory, storeName(identity.id));
   const temporary = path + NEW_SUFFIX;
-  await removeIfThere(fileSystem, temporary);
-  const file = await fileSystem.create(temporary);
-  const segment = Segment.fresh(fileSystem, directory, identity, file, createdAt, baseOffset);
+  let segment: Segment | undefined;
   try {
+    await removeIfThere(fileSystem, temporary);
+    const file = await fileSystem.create(temporary);
+    segment = Segment.fresh(fileSystem, directory, identity, file, createdAt, baseOffset);
     await writeFully(file, encodeSegmentHeader({ ...identity, createdAt }), 0);
     await fill(segment);
     await file.sync();
@@ -48,10 +49,10 @@ export async function createSegment(
     // Opened by the name that it has from now on, for what errors say.
     segment.adopt(await fileSystem.open(path, "write"));
     return segment;
-  } catch (error) {
-    segment.closeSync();
+  } catch (cause) {
+    segment?.closeSync();
     await discard(fileSystem, [temporary, path]);
-    throw error;
+    throw cause instanceof LogError ? cause : ioError("creating a segment", cause);
   }
 }
 

@@ -107,7 +107,7 @@ export class SegmentList {
 
   /** Resolves at the next `wake`. */
   changed(): { readonly promise: Promise<void>; readonly cancel: () => void } {
-    let wake: () => void = ignore;
+    let wake: () => void = () => undefined;
     const promise = new Promise<void>((resolve) => {
       wake = resolve;
     });
@@ -140,5 +140,3 @@ export class SegmentList {
 }
 
 const CUTS_KEPT = 64;
-
-function ignore(): void {}

@@ -2,13 +2,13 @@
 // Invariant: bytes below `size` are whole batches that were written; the index names each that has records.
 // A sealed segment's index file is a cache: verified when first used, rebuilt from the store where it fails.
 
-import { BATCH_HEADER_LENGTH, type BatchHeader, bodyIsValid, decodeBatchHeader } from "./batch.js";
+import { BATCH_HEADER_LENGTH, type BatchHeader } from "./batch.js";
 import { BatchIndex } from "./batch-index.js";
 import { assert, ioError, LogError } from "./errors.js";
-import type { File, FileSystem, Mapping } from "./file-system.js";
+import type { File, FileSystem } from "./file-system.js";
 import type { Floor } from "./manifest.js";
-import { indexName, join, storeName } from "./names.js";
-import { StoreScan } from "./scan.js";
+import { join, storeName } from "./names.js";
+import { type LoadedIndex, loadIndex, rebuildIndex } from "./sealed-index.js";
 import { decodeSegmentHeader, SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 
 /** What the manifest or a new header says of a segment. */
@@ -36,14 +36,6 @@ export type WrittenBatch = Pick<
   "firstOffset" | "count" | "time" | "bodyLength" | "checksum"
 >;
 
-/** A verified batch in memory. */
-export interface LoadedBatch {
-  /** Holds the batch from `at` on. */
-  readonly bytes: Uint8Array;
-  readonly at: number;
-  readonly header: BatchHeader;
-}
-
 export class Segment {
   readonly id: number;
   readonly marker: number;
@@ -62,8 +54,6 @@ export class Segment {
   #file: File | undefined;
   #createdAt: number | undefined;
   #index: BatchIndex | undefined;
-  /** Keeps the mapped bytes of the index from being let go of. */
-  #indexMapping: Mapping | undefined;
   #indexRebuilt = false;
 
   constructor(
@@ -180,7 +170,8 @@ export class Segment {
 
   /** Verified on first use; for an unsealed segment the one in memory. */
   get index(): BatchIndex {
-    if (this.#index === undefined) this.#loadIndex();
+    if (this.#index === undefined)
+      this.#takeIndex(loadIndex(this.#fileSystem, this.#directory, this));
     assert(this.#index !== undefined, "a loaded segment has its index");
     return this.#index;
   }
@@ -209,6 +200,13 @@ export class Segment {
     this.#index = BatchIndex.empty(baseOffset, this.createdAt);
   }
 
+  /** Cuts off what follows the last batch, durably: zeros, torn bytes, a failed write. */
+  async cutToSize(): Promise<void> {
+    await this.file.truncate(this.size);
+    await this.file.sync();
+    this.zeroedTo = this.size;
+  }
+
   /** From now on the index is read from its file; its memory is free, and so is the descriptor. */
   markSealed(): void {
     this.sealed = true;
@@ -227,49 +225,6 @@ export class Segment {
     return index.count === 0 ? this.createdAt : index.timeAt(index.count - 1);
   }
 
-  /** Loads and verifies the batch that holds this offset. The bytes stay valid until the next call. */
-  load(offset: number): LoadedBatch {
-    assert(offset >= this.baseOffset && offset < this.endOffset, "the offset is in this segment");
-    const loaded = this.#loadByIndex(offset);
-    if (!(loaded instanceof LogError)) return loaded;
-    // The index may be what is wrong, however well it verified: the store decides.
-    if (!this.distrustIndex()) throw loaded;
-    const again = this.#loadByIndex(offset);
-    if (again instanceof LogError) throw again;
-    return again;
-  }
-
-  #loadByIndex(offset: number): LoadedBatch | LogError {
-    const { index } = this;
-    const entry = index.find(offset);
-    if (entry < 0) return this.corrupt("no batch in the index", SEGMENT_HEADER_LENGTH, offset);
-    const position = index.positionAt(entry);
-    const end = entry + 1 < index.count ? index.positionAt(entry + 1) : this.size;
-    const bytes = scratch(end - position);
-    let count: number;
-    try {
-      count = this.file.readSync(bytes, position);
-    } catch (cause) {
-      throw ioError("reading a batch", cause);
-    }
-    const read = bytes.subarray(0, count);
-    const verdict = decodeBatchHeader(read, 0, this.marker);
-    if (verdict.kind !== "valid") {
-      const reason = verdict.kind === "invalid" ? verdict.reason : "no batch where one was";
-      return this.corrupt(reason, position, index.firstOffsetAt(entry));
-    }
-    const { header } = verdict;
-    if (
-      header.firstOffset !== index.firstOffsetAt(entry) ||
-      offset >= header.firstOffset + header.count
-    ) {
-      return this.corrupt("a batch with another offset", position, offset, header.firstOffset);
-    }
-    const reason = bodyIsValid(read, 0, header, this.marker);
-    if (reason !== undefined) return this.corrupt(reason, position, header.firstOffset);
-    return { bytes: read, at: 0, header };
-  }
-
   /** Where to read on from for the record at `offset`: the batch that holds it, or the end. */
   placeOf(offset: number): { readonly position: number; readonly firstOffset: number } {
     if (offset >= this.endOffset) return { position: this.size, firstOffset: this.endOffset };
@@ -279,77 +234,23 @@ export class Segment {
     return { position: index.positionAt(entry), firstOffset: index.firstOffsetAt(entry) };
   }
 
-  /** Rebuilds an index that led to no batch, once; false if it is not the index that is wrong. */
+  /** Rebuilds an index that led astray, once; false if it is not the index that is wrong. */
   distrustIndex(): boolean {
     if (!this.sealed || this.#indexRebuilt) return false;
-    this.#rebuildIndex();
+    this.#takeIndex(rebuildIndex(this));
     return true;
   }
 
-  corrupt(reason: string, position: number, offset: number, actual?: number): LogError {
-    return new LogError("LOG_CORRUPT", `damaged batch: ${reason}`, {
-      file: this.path,
-      position,
-      offset,
-      ...(actual === undefined ? {} : { expected: offset, actual }),
-    });
-  }
-
-  #loadIndex(): void {
-    const path = join(this.#directory, indexName(this.id));
-    try {
-      const file = this.#fileSystem.openSync(path);
-      try {
-        this.#indexMapping = file.map();
-      } finally {
-        file.closeSync();
-      }
-      const { id: segmentId, marker, baseOffset, endOffset, size: storeSize, createdAt } = this;
-      const expected = { segmentId, marker, baseOffset, endOffset, storeSize, createdAt };
-      const verdict = BatchIndex.decode(this.#indexMapping.bytes, expected);
-      if (verdict.kind === "valid") this.#index = verdict.index;
-    } catch (error) {
-      // A cache that cannot be read is rebuilt; the store's own errors come from the store.
-      if (error instanceof LogError) throw error;
-    }
-    if (this.#index === undefined) this.#rebuildIndex();
-  }
-
-  /** Scans the store, which must hold exactly what the manifest says of it. */
-  #rebuildIndex(): void {
-    const index = BatchIndex.empty(this.baseOffset, this.createdAt);
-    const scan = new StoreScan(this, this.marker, {
-      from: SEGMENT_HEADER_LENGTH,
-      limit: this.size,
-      offset: this.baseOffset,
-    });
-    for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
-      if (batch.header.count > 0)
-        index.append(batch.header.firstOffset, batch.position, batch.header.time);
-    }
-    const { stop } = scan;
-    if (stop?.kind !== "limit") throw scan.error(this.path);
-    if (scan.offset !== this.endOffset || scan.lastChecksum !== this.lastChecksum) {
-      throw this.corrupt(
-        "the store is not the one that was sealed",
-        this.size,
-        scan.offset,
-        this.endOffset,
-      );
-    }
+  #takeIndex({ index, rebuilt }: LoadedIndex): void {
     this.#index = index;
-    this.#indexMapping = undefined;
-    this.#indexRebuilt = true;
+    this.#indexRebuilt ||= rebuilt;
   }
 
   /** Forgets what is open; a later use opens it again. */
   closeSync(): void {
     this.#file?.closeSync();
     this.#file = undefined;
-    if (this.sealed) {
-      this.#index = undefined;
-      this.#indexMapping = undefined;
-    }
+    if (this.sealed) this.#index = undefined;
   }
 }
 
@@ -358,14 +259,3 @@ export function endOf(segment: Segment): Floor {
   const { id: segmentId, endOffset: offset, size: position, lastChecksum: checksum } = segment;
   return { segmentId, offset, position, checksum };
 }
-
-let scratchBytes = new Uint8Array(64 * 1024);
-
-/** Memory for one synchronous read; what is returned to users is copied out of it. */
-function scratch(length: number): Uint8Array {
-  if (length > SCRATCH_BYTES_MAX) return new Uint8Array(length);
-  if (length > scratchBytes.length) scratchBytes = new Uint8Array(length);
-  return scratchBytes.subarray(0, length);
-}
-
-const SCRATCH_BYTES_MAX = 4 * 1024 * 1024;

@@ -1,5 +1,7 @@
 // Counters of a log since it was opened, cheap enough to be always on.
 
+import type { SegmentList } from "./segment-list.js";
+
 /** Durations in ms, of `count` measurements. */
 export interface DurationStats {
   readonly count: number;
@@ -97,4 +99,22 @@ export class Counters {
     this.durableCommits += 1;
     this.commitTimes.add(ms);
   }
+}
+
+export function statsOf(counters: Counters, list: SegmentList, pendingBytes: number): LogStats {
+  const { segments, startOffset, endOffset, durableOffset } = list;
+  const { commits, recordsWritten, commitTimes, groupRecordsMax, ...counted } = counters;
+  return {
+    ...counted,
+    segments: segments.length,
+    storeBytes: segments.reduce((bytes, { size }) => bytes + size, 0),
+    startOffset,
+    endOffset,
+    durableOffset,
+    pendingBytes,
+    commits,
+    recordsWritten,
+    groupRecords: { mean: commits === 0 ? 0 : recordsWritten / commits, max: groupRecordsMax },
+    commitTimes: commitTimes.summary(),
+  };
 }

@@ -1,19 +1,19 @@
-// Which segments make up the log: the only place that replaces the manifest and moves segments through their
-// life (prepared, active, sealed, dropped). Changes take turns; each is one replacement of the manifest, and
-// memory changes only after it. Files come before the manifest that names them and go after the one that does not.
+// The life of segments: prepared, active, sealed, dropped. Changes take turns; each is one replacement of the
+// manifest, and memory changes only after it. Files come before the manifest that names them and go after the
+// one that no longer does.
 
-import { randomInt } from "node:crypto";
-import { assert, ioError, LogError } from "./errors.js";
-import type { Floor, Manifest, ManifestSegment } from "./manifest.js";
-import { ManifestUnknownError, removeIfThere, replaceManifest } from "./manifest-file.js";
-import { indexName, join, SEGMENT_ID_MAX, storeName } from "./names.js";
-import type { ResolvedOptions } from "./options.js";
+import { assert } from "./errors.js";
+import type { Floor, Manifest } from "./manifest.js";
+import type { Change, ManifestState } from "./manifest-state.js";
+import type { LogReport, ResolvedOptions } from "./options.js";
 import type { Poison } from "./poison.js";
 import { endOf, type Segment } from "./segment.js";
-import { copyFront, createSegment, discard, type Place, writeIndex } from "./segment-files.js";
+import { SegmentCreation } from "./segment-creation.js";
+import { discard, type Place, writeIndex } from "./segment-files.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import type { SegmentList } from "./segment-list.js";
 import type { Counters } from "./stats.js";
+import { Turns } from "./turns.js";
 import type { ZeroFill } from "./zero-fill.js";
 
 /** After a failed attempt to prepare a segment in the background, the next one waits so long. */
@@ -35,42 +35,21 @@ export interface WriterView {
   sealedThrough(segment: Segment): void;
 }
 
-/** A change of the manifest; what is left out stays. */
-interface Change {
-  readonly segments?: readonly Segment[];
-  readonly prepared?: Segment | undefined;
-  readonly dropping?: readonly number[];
-  readonly startOffset?: number;
-  readonly cutFrom?: number;
-  readonly floor?: Floor;
-  /** Counts as sealed although it is not marked so yet. */
-  readonly sealing?: Segment;
-}
-
 export class Structure {
   readonly #parts: StructureParts;
-  #manifest: Manifest;
-  #nextSegmentId: number;
+  readonly #state: ManifestState;
+  readonly #creation: SegmentCreation;
   #prepared: Segment | undefined;
   #preparing: Promise<void> | undefined;
   #prepareAgainAtMs = 0;
-  /** Ids that the manifest lists as being dropped. */
-  #dropping: readonly number[];
-  #turn: Promise<unknown> = Promise.resolve();
+  readonly #turns = new Turns();
   #writer: WriterView | undefined;
 
-  /** `nextSegmentId` is above every id that the manifest or the directory knows. */
-  constructor(
-    parts: StructureParts,
-    manifest: Manifest,
-    prepared: Segment | undefined,
-    nextSegmentId: number,
-  ) {
+  constructor(parts: StructureParts, state: ManifestState, prepared: Segment | undefined) {
     this.#parts = parts;
-    this.#manifest = manifest;
+    this.#state = state;
+    this.#creation = new SegmentCreation(parts, state);
     this.#prepared = prepared;
-    this.#dropping = manifest.dropping;
-    this.#nextSegmentId = nextSegmentId;
   }
 
   /** Joins the two that need each other. */
@@ -79,7 +58,7 @@ export class Structure {
   }
 
   get manifest(): Manifest {
-    return this.#manifest;
+    return this.#state.manifest;
   }
 
   /** The segment that is appended to. */
@@ -92,9 +71,9 @@ export class Structure {
 
   /** The first segment of a log that has none. */
   createFirst(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { list } = this.#parts;
-      const segment = await this.#create(list.startOffset);
+      const segment = await this.#creation.empty(list.startOffset, this.#writerView.creationTime());
       await this.#replace({ segments: [segment], floor: endOf(segment) });
       list.replace([segment]);
     });
@@ -116,41 +95,35 @@ export class Structure {
   }
 
   #prepare(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       if (this.#prepared !== undefined) return;
-      const segment = await this.#create(0);
-      try {
-        await this.#replace({ prepared: segment });
-      } catch (error) {
-        await this.#abandon(segment);
-        throw error;
-      }
+      const segment = await this.#creation.empty(0, this.#writerView.creationTime());
+      await this.#put(segment, { prepared: segment });
       this.#prepared = segment;
     });
   }
 
-  /** Makes the prepared segment the active one; waits for it only where writing outran preparing. */
+  /** Makes the prepared segment the active one; waits only where writing outran preparing. */
   async rotate(baseOffset: number, time: number): Promise<Segment> {
     const { list, counters } = this.#parts;
     if (this.#prepared === undefined) counters.rotationWaits += 1;
     await this.#preparing;
-    if (
-      this.#prepared !== undefined &&
-      !this.#prepared.index.canHold(0, SEGMENT_HEADER_LENGTH, time)
-    ) {
+    if (this.#prepared?.index.canHold(0, SEGMENT_HEADER_LENGTH, time) === false) {
       await this.#dropPrepared();
     }
-    try {
-      if (this.#prepared === undefined) await this.#prepare();
-    } catch (cause) {
-      throw cause instanceof LogError ? cause : ioError("preparing the next segment", cause);
-    }
+    if (this.#prepared === undefined) await this.#prepare();
     const next = this.#prepared;
     assert(next !== undefined, "what was prepared is there");
     this.#prepared = undefined;
     next.begin(baseOffset);
     list.replace([...list.segments, next]);
     counters.rotations += 1;
+    this.sealSoon();
+    return next;
+  }
+
+  /** Seals in the background; what fails is tried again at the next rotation. */
+  sealSoon(): void {
     this.sealInactive().catch((cause: unknown) => {
       this.#report(
         "seal",
@@ -158,12 +131,11 @@ export class Structure {
         cause,
       );
     });
-    return next;
   }
 
   /** Seals every segment behind the active one, in order. */
   sealInactive(): Promise<void> {
-    return this.#inTurn(() => this.#sealInactive());
+    return this.#turns.take(() => this.#sealInactive());
   }
 
   async #sealInactive(): Promise<void> {
@@ -175,13 +147,12 @@ export class Structure {
   async #seal(segment: Segment): Promise<void> {
     const { place, poison } = this.#parts;
     poison.check();
-    await segment.file.truncate(segment.size);
     try {
-      await segment.file.sync();
+      // The manifest is about to say that all of it is there.
+      await segment.cutToSize();
     } catch (cause) {
       throw poison.fail("syncing a full segment", cause);
     }
-    segment.zeroedTo = segment.size;
     this.#writerView.sealedThrough(segment);
     try {
       await writeIndex(place, segment);
@@ -192,24 +163,22 @@ export class Structure {
     segment.markSealed();
   }
 
-  /** Drops the sealed segments whose records are all below `offset`; resolves with how many. */
-  truncateBefore(offset: number): Promise<number> {
-    return this.#inTurn(async () => {
+  /** Drops the sealed segments whose records are all below `offset`. */
+  truncateBefore(offset: number): Promise<void> {
+    return this.#turns.take(async () => {
       const { list, counters } = this.#parts;
       await this.#sealInactive();
       const kept = list.segments.filter(({ sealed, endOffset }) => !sealed || endOffset > offset);
       const dropped = list.segments.filter((segment) => !kept.includes(segment));
       const first = kept[0];
-      if (dropped.length === 0 || first === undefined) return 0;
-      const dropping = [...this.#dropping, ...dropped.map(({ id }) => id)];
+      if (dropped.length === 0 || first === undefined) return;
+      const dropping = [...this.#state.dropping, ...dropped.map(({ id }) => id)];
       await this.#replace({ segments: kept, dropping, startOffset: first.baseOffset });
       list.replace(kept);
       list.startOffset = first.baseOffset;
       list.wake();
       counters.segmentsDropped += dropped.length;
-      for (const segment of dropped) segment.closeSync();
-      await this.#unlinkDropped();
-      return dropped.length;
+      await this.#letGo(dropped);
     });
   }
 
@@ -218,101 +187,55 @@ export class Structure {
    * id and marker, so nothing that a later scan finds in old bytes can ever be taken for a record.
    */
   truncateFrom(from: number): Promise<Floor> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       const { list } = this.#parts;
-      if (from < list.startOffset) {
-        throw new LogError("LOG_OUT_OF_RANGE", "retention has removed the records here", {
-          offset: from,
-          expected: `an offset from ${list.startOffset} to ${list.endOffset}`,
-        });
-      }
+      list.checkPlace(from, from, list.truncationGeneration);
       const cut = list.find(from);
       const kept = list.segments.slice(0, list.segments.indexOf(cut));
-      const gone = list.segments.slice(kept.length);
-      const front = await this.#createFront(cut, from);
-      const dropped = [...gone, ...(this.#prepared === undefined ? [] : [this.#prepared])];
-      const dropping = [
-        ...this.#dropping.filter((id) => id !== front.id),
-        ...dropped.map(({ id }) => id),
-      ];
+      const dropped = list.segments.slice(kept.length);
+      if (this.#prepared !== undefined) dropped.push(this.#prepared);
+      const front =
+        from === cut.baseOffset
+          ? await this.#creation.empty(from, this.#writerView.creationTime())
+          : await this.#creation.front(cut, from, (dropping) => this.#replace({ dropping }));
+      const dropping = [...this.#state.dropping, ...dropped.map(({ id }) => id)].filter(
+        (id) => id !== front.id,
+      );
       const segments = [...kept, front];
-      try {
-        await this.#replace({
-          segments,
-          prepared: undefined,
-          dropping,
-          cutFrom: from,
-          floor: endOf(front),
-        });
-      } catch (error) {
-        await this.#abandon(front);
-        throw error;
-      }
+      await this.#put(front, {
+        segments,
+        prepared: undefined,
+        dropping,
+        cutFrom: from,
+        floor: endOf(front),
+      });
       this.#prepared = undefined;
       list.replace(segments);
-      list.cut(from, this.#manifest.truncationGeneration);
-      for (const segment of dropped) segment.closeSync();
-      await this.#unlinkDropped();
+      list.cut(from, this.manifest.truncationGeneration);
+      await this.#letGo(dropped);
       return endOf(front);
     });
   }
 
-  async #createFront(cut: Segment, from: number): Promise<Segment> {
-    if (from === cut.baseOffset) return this.#create(from);
-    // It gets records before it is in use: until then it is listed as being dropped, so that a crash in
-    // between leaves a file that may be removed.
-    const id = this.#takeId();
-    await this.#replace({ dropping: [...this.#dropping, id] });
-    return this.#createAs(id, cut.baseOffset, cut.createdAt, (front) =>
-      copyFront(cut, front, from),
-    );
-  }
-
-  #create(baseOffset: number): Promise<Segment> {
-    const createdAt = this.#writerView.creationTime();
-    return this.#createAs(this.#takeId(), baseOffset, createdAt, async (segment) => {
-      segment.zeroedTo = await this.#parts.zeroFill.begin(segment.file, segment.size);
-    });
-  }
-
-  #takeId(): number {
-    const id = this.#nextSegmentId;
-    assert(id <= SEGMENT_ID_MAX, "a log has fewer than 2^32 segments in its life");
-    this.#nextSegmentId += 1;
-    return id;
-  }
-
-  async #createAs(
-    id: number,
-    baseOffset: number,
-    createdAt: number,
-    fill: (segment: Segment) => Promise<void>,
-  ): Promise<Segment> {
-    const { place, poison } = this.#parts;
-    poison.check();
-    const identity = { id, marker: randomInt(1, 2 ** 32), logId: this.#manifest.logId };
+  /** Puts a new segment to use through the manifest, or lets go of it if that is rejected. */
+  async #put(segment: Segment, change: Partial<Change>): Promise<void> {
     try {
-      return await createSegment(place, { identity, createdAt, baseOffset }, fill);
-    } catch (cause) {
-      throw cause instanceof LogError ? cause : ioError("creating a segment", cause);
+      await this.#replace(change);
+    } catch (error) {
+      segment.closeSync();
+      const { poison, place } = this.#parts;
+      if (poison.failure === undefined) await discard(place.fileSystem, [segment.path]);
+      throw error;
     }
-  }
-
-  /** Lets go of a segment that no manifest came to name. */
-  async #abandon(segment: Segment): Promise<void> {
-    segment.closeSync();
-    if (this.#parts.poison.failure === undefined)
-      await discard(this.#parts.place.fileSystem, [segment.path]);
   }
 
   async #dropPrepared(): Promise<void> {
     const prepared = this.#prepared;
     if (prepared === undefined) return;
     this.#prepared = undefined;
-    await this.#inTurn(async () => {
-      await this.#replace({ prepared: undefined, dropping: [...this.#dropping, prepared.id] });
-      prepared.closeSync();
-      await this.#unlinkDropped();
+    await this.#turns.take(async () => {
+      await this.#replace({ dropping: [...this.#state.dropping, prepared.id] });
+      await this.#letGo([prepared]);
     });
   }
 
@@ -321,9 +244,7 @@ export class Structure {
     const prepared = this.#prepared;
     if (prepared === undefined || prepared.zeroedTo === prepared.size) return;
     try {
-      await prepared.file.truncate(prepared.size);
-      await prepared.file.sync();
-      prepared.zeroedTo = prepared.size;
+      await prepared.cutToSize();
     } catch (cause) {
       this.#report("prepare", "cutting the prepared segment failed", cause);
     }
@@ -331,22 +252,19 @@ export class Structure {
 
   /** Leaves files without zeros, and a manifest whose floor is the end: the sign of a close in order. */
   close(): Promise<void> {
-    return this.#inTurn(async () => {
+    return this.#turns.take(async () => {
       await this.#sealInactive();
       const { active } = this;
-      if (active.zeroedTo > active.size) {
-        await active.file.truncate(active.size);
-        await active.file.sync();
-        active.zeroedTo = active.size;
-      }
-      const { floor } = this.#writerView;
-      const prepared = this.#prepared;
-      if (prepared === undefined && sameFloor(floor, this.#manifest.floor)) return;
-      const dropping = [...this.#dropping, ...(prepared === undefined ? [] : [prepared.id])];
+      if (active.zeroedTo > active.size) await active.cutToSize();
+      const { floor } = this.manifest;
+      const dropped = this.#prepared === undefined ? [] : [this.#prepared];
+      const { segmentId, position } = this.#writerView.floor;
+      if (dropped.length === 0 && segmentId === floor.segmentId && position === floor.position)
+        return;
+      const dropping = [...this.#state.dropping, ...dropped.map(({ id }) => id)];
       await this.#replace({ prepared: undefined, dropping });
       this.#prepared = undefined;
-      prepared?.closeSync();
-      await this.#unlinkDropped();
+      await this.#letGo(dropped);
     });
   }
 
@@ -356,57 +274,24 @@ export class Structure {
     this.#prepared = undefined;
   }
 
-  async #unlinkDropped(): Promise<void> {
-    const { fileSystem, directory } = this.#parts.place;
+  /** Closes and removes what the manifest no longer has. */
+  async #letGo(dropped: readonly Segment[]): Promise<void> {
+    for (const segment of dropped) segment.closeSync();
     try {
-      for (const id of this.#dropping) {
-        await removeIfThere(fileSystem, join(directory, indexName(id)));
-        await removeIfThere(fileSystem, join(directory, storeName(id)));
-      }
-      // Until the unlinks are durable the list stands: the next manifest leaves it out.
-      await fileSystem.syncDirectory(directory);
-      this.#dropping = [];
+      await this.#state.unlinkDropped();
     } catch (cause) {
       this.#report("drop", "removing a dropped segment failed; it is tried again later", cause);
     }
   }
 
-  async #replace(change: Change): Promise<void> {
-    const { place, poison, list } = this.#parts;
-    poison.check();
-    const segments = change.segments ?? list.segments;
-    const prepared = "prepared" in change ? change.prepared : this.#prepared;
-    const manifest: Manifest = {
-      ...this.#manifest,
-      generation: this.#manifest.generation + 1,
-      startOffset: change.startOffset ?? this.#manifest.startOffset,
-      nextSegmentId: this.#nextSegmentId,
-      floor: floorIn(segments, change.floor ?? this.#writerView.floor),
-      segments: [
-        ...segments.map((segment) =>
-          describe(segment, segment.sealed || segment === change.sealing),
-        ),
-        ...(prepared === undefined
-          ? []
-          : [{ ...describe(prepared, false), state: "prepared" as const, baseOffset: 0 }]),
-      ],
-      dropping: change.dropping ?? this.#dropping,
-      ...(change.cutFrom === undefined
-        ? {}
-        : {
-            truncationGeneration: this.#manifest.truncationGeneration + 1,
-            truncatedFrom: change.cutFrom,
-          }),
-    };
-    try {
-      await replaceManifest(place.fileSystem, place.directory, manifest);
-    } catch (error) {
-      if (error instanceof ManifestUnknownError)
-        throw poison.fail("a change of the manifest", error);
-      throw error;
-    }
-    this.#manifest = manifest;
-    this.#dropping = manifest.dropping;
+  #replace(change: Partial<Change>): Promise<void> {
+    const { segments } = this.#parts.list;
+    return this.#state.replace({
+      segments,
+      prepared: this.#prepared,
+      floor: this.#writerView.floor,
+      ...change,
+    });
   }
 
   get #writerView(): WriterView {
@@ -414,38 +299,7 @@ export class Structure {
     return this.#writer;
   }
 
-  #inTurn<T>(run: () => Promise<T>): Promise<T> {
-    const turn = this.#turn.then(run);
-    this.#turn = turn.catch(() => undefined);
-    return turn;
-  }
-
-  #report(kind: "prepare" | "seal" | "index" | "drop", message: string, cause: unknown): void {
+  #report(kind: LogReport["kind"], message: string, cause: unknown): void {
     this.#parts.options.onReport({ kind, message, cause });
   }
-}
-
-function describe(segment: Segment, sealed: boolean): ManifestSegment {
-  const { id, marker, baseOffset } = segment;
-  if (!sealed)
-    return { id, marker, state: "unsealed", baseOffset, endOffset: 0, size: 0, lastChecksum: 0 };
-  const { endOffset, size, lastChecksum } = segment;
-  return { id, marker, state: "sealed", baseOffset, endOffset, size, lastChecksum };
-}
-
-/** The floor, or the beginning of the first segment where the floor's own is gone: all before it was durable. */
-function floorIn(segments: readonly Segment[], floor: Floor): Floor {
-  if (segments.some(({ id }) => id === floor.segmentId)) return floor;
-  const first = segments[0];
-  if (first === undefined) return floor;
-  return {
-    segmentId: first.id,
-    offset: first.baseOffset,
-    position: SEGMENT_HEADER_LENGTH,
-    checksum: 0,
-  };
-}
-
-function sameFloor(a: Floor, b: Floor): boolean {
-  return a.segmentId === b.segmentId && a.position === b.position && a.offset === b.offset;
 }

@@ -44,7 +44,8 @@ export async function trimTail(
     for (const segment of torn) trimmed.push(await setAside(fileSystem, directory, segment));
     // The copies must be durable, by name too, before the only other copy goes.
     await fileSystem.syncDirectory(directory);
-    for (const segment of [...torn].reverse()) await cutStore(segment);
+    // What is cut never comes back, so each cut is synced.
+    for (const segment of [...torn].reverse()) await segment.cutToSize();
     await dropOldQuarantine(fileSystem, directory, existing, trimmed);
     return trimmed.filter(({ bytes }) => bytes > 0);
   } catch (cause) {
@@ -102,13 +103,6 @@ export async function copyBytes(
     const count = source.readSync(chunk.subarray(0, wanted), from + at);
     await writeFully(target, chunk.subarray(0, count), to + at);
   }
-}
-
-/** Cuts a store back to its last whole batch, durably: what was cut never comes back. */
-async function cutStore(segment: Segment): Promise<void> {
-  await segment.file.truncate(segment.size);
-  await segment.file.sync();
-  segment.zeroedTo = segment.size;
 }
 
 /** Keeps the copies of this recovery and the newest of the others, by segment and position. */

@@ -1,0 +1,54 @@
+// The arguments of appends and reads: what they are, and the errors for what they are not.
+
+import { LogError } from "./errors.js";
+import { invalid } from "./options.js";
+
+/** Options of one append. */
+export interface AppendOptions {
+  /** Resolve once on stable storage, whatever the log's durability. */
+  readonly sync?: boolean;
+}
+
+/** Offsets: `from` inclusive, `to` exclusive. */
+export interface RecordRange {
+  readonly from?: number;
+  readonly to?: number;
+}
+
+export function readOnlyError(): LogError {
+  return new LogError("LOG_READ_ONLY", "the log was opened with readOnly");
+}
+
+export function checkPayload(name: string, payload: unknown): LogError | undefined {
+  return payload instanceof Uint8Array ? undefined : invalid(name, "a Uint8Array", payload);
+}
+
+export function checkPayloads(payloads: readonly Uint8Array[]): LogError | undefined {
+  if (!Array.isArray(payloads) || payloads.length === 0) {
+    return invalid("payloads", "an array of at least one Uint8Array", payloads);
+  }
+  for (const [index, payload] of payloads.entries()) {
+    const refusal = checkPayload(`payloads[${index}]`, payload);
+    if (refusal !== undefined) return refusal;
+  }
+  return undefined;
+}
+
+export function checkAppendOptions(options: AppendOptions | undefined): LogError | undefined {
+  if (options === undefined) return undefined;
+  const known = typeof options === "object" && options !== null;
+  if (!known || Object.keys(options).some((key) => key !== "sync")) {
+    return invalid("options of append", "{ sync?: boolean }", options);
+  }
+  const { sync } = options;
+  return sync === undefined || typeof sync === "boolean"
+    ? undefined
+    : invalid("sync", "true or false", sync);
+}
+
+/** ms since the Unix epoch. */
+export function checkTime(time: number | Date): number {
+  const ms = typeof time === "number" ? time : time instanceof Date ? time.getTime() : Number.NaN;
+  if (!Number.isFinite(ms)) throw invalid("time", "a finite number of ms or a valid Date", time);
+  return ms;
+}
