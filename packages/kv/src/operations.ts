@@ -1,0 +1,201 @@
+// A commit: the payload of one record of the log, all of whose operations apply or none.
+// Documented in docs/format-database.md, "Commit".
+
+import { isUtf8 } from "node:buffer";
+import { ByteReader, Malformed } from "./byte-reader.js";
+import { ByteWriter } from "./byte-writer.js";
+import { isStoredKey, type KeyKind } from "./keys.js";
+import { type StoredValue, storeValue } from "./stored-value.js";
+import { ValueEncoder } from "./value-encoder.js";
+
+/** Bytes that a commit may have, encoded. */
+export const COMMIT_BYTES_MAX = 512 * 1024 * 1024;
+/** Bytes that the name of a mark may have in UTF-8. */
+export const MARK_BYTES_MAX = 1024;
+
+const FORMAT = 1;
+const kinds = { put: 1, putWithExpiry: 2, delete: 3, deleteRange: 4, mark: 5 } as const;
+const HAS_GTE = 1;
+const HAS_LT = 2;
+
+/** What a commit does; keys in their form in memory. */
+export type Operation =
+  | PutOperation
+  | { readonly kind: "delete"; readonly key: string }
+  | DeleteRangeOperation
+  | { readonly kind: "mark"; readonly name: string };
+
+export interface PutOperation {
+  readonly kind: "put";
+  readonly key: string;
+  readonly value: StoredValue;
+  /** ms since the Unix epoch from which on the key counts as gone; undefined for never. */
+  readonly expiry: number | undefined;
+}
+
+/** Deletes keys from `gte` (inclusive) to `lt` (exclusive); undefined for no bound. */
+export interface DeleteRangeOperation {
+  readonly kind: "deleteRange";
+  readonly gte: string | undefined;
+  readonly lt: string | undefined;
+}
+
+/** What the bytes of a payload turned out to be. */
+export type CommitVerdict =
+  | { readonly verdict: "valid"; readonly operations: readonly Operation[] }
+  | { readonly verdict: "unsupported"; readonly reason: string }
+  | { readonly verdict: "invalid"; readonly reason: string; readonly position: number };
+
+/** Builds payloads. What `payload` returns is valid until the next `begin`. */
+export class CommitWriter {
+  readonly #out: ByteWriter;
+  readonly #values: ValueEncoder;
+
+  /** `limit`: bytes beyond which writing throws `KV_COMMIT_TOO_LARGE`. */
+  constructor(limit = COMMIT_BYTES_MAX) {
+    this.#out = new ByteWriter(limit);
+    this.#values = new ValueEncoder(this.#out);
+  }
+
+  /** Starts a commit of `count` operations. */
+  begin(count: number): void {
+    this.#out.reset();
+    this.#out.u8(FORMAT);
+    this.#out.varint(count);
+  }
+
+  /** Encodes the value as it is now; returns what memory holds of it. */
+  put(key: string, value: unknown, expiry?: number): StoredValue {
+    const out = this.#out;
+    out.u8(expiry === undefined ? kinds.put : kinds.putWithExpiry);
+    this.#key(key);
+    if (expiry !== undefined) out.u64(expiry);
+    const at = out.claim(4);
+    const start = out.length;
+    this.#values.encode(value);
+    out.setU32(at, out.length - start);
+    return storeValue(out.bytes, start, out.length);
+  }
+
+  /** A put of a value that is encoded already. */
+  putStored(key: string, value: StoredValue, expiry?: number): void {
+    const out = this.#out;
+    out.u8(expiry === undefined ? kinds.put : kinds.putWithExpiry);
+    this.#key(key);
+    if (expiry !== undefined) out.u64(expiry);
+    out.u32(value.length);
+    if (typeof value === "string") out.latin1(value);
+    else out.raw(value);
+  }
+
+  delete(key: string): void {
+    this.#out.u8(kinds.delete);
+    this.#key(key);
+  }
+
+  deleteRange(gte: string | undefined, lt: string | undefined): void {
+    this.#out.u8(kinds.deleteRange);
+    this.#out.u8((gte === undefined ? 0 : HAS_GTE) | (lt === undefined ? 0 : HAS_LT));
+    if (gte !== undefined) this.#key(gte);
+    if (lt !== undefined) this.#key(lt);
+  }
+
+  mark(name: string): void {
+    const bytes = Buffer.from(name, "utf8");
+    this.#out.u8(kinds.mark);
+    this.#out.varint(bytes.length);
+    this.#out.raw(bytes);
+  }
+
+  #key(key: string): void {
+    this.#out.varint(key.length);
+    this.#out.latin1(key);
+  }
+
+  payload(): Uint8Array {
+    return this.#out.written();
+  }
+}
+
+/** What a payload does. Values are copied as they are, not decoded. */
+export function decodeCommit(payload: Uint8Array, keys: KeyKind): CommitVerdict {
+  const reader = new ByteReader(payload);
+  try {
+    const format = reader.u8();
+    if (format !== FORMAT) return unsupported(`commit format ${format}`);
+    const count = reader.varint();
+    if (count > reader.remaining) throw reader.malformed(`${count} operations claimed`);
+    const operations: Operation[] = [];
+    for (let i = 0; i < count; i++) {
+      const operation = readOperation(reader, keys);
+      if (typeof operation === "string") return unsupported(operation);
+      operations.push(operation);
+    }
+    if (reader.remaining > 0) throw reader.malformed("bytes after the last operation");
+    return { verdict: "valid", operations };
+  } catch (error) {
+    if (!(error instanceof Malformed)) throw error;
+    return { verdict: "invalid", reason: error.message, position: error.position };
+  }
+}
+
+function unsupported(what: string): CommitVerdict {
+  return { verdict: "unsupported", reason: `${what} is not known to this version` };
+}
+
+/** A string says what is not known here. */
+function readOperation(reader: ByteReader, keys: KeyKind): Operation | string {
+  const kind = reader.u8();
+  switch (kind) {
+    case kinds.put:
+      return readPut(reader, readKey(reader, keys), undefined);
+    case kinds.putWithExpiry: {
+      const key = readKey(reader, keys);
+      return readPut(reader, key, reader.u64());
+    }
+    case kinds.delete:
+      return { kind: "delete", key: readKey(reader, keys) };
+    case kinds.deleteRange:
+      return readDeleteRange(reader, keys);
+    case kinds.mark:
+      return { kind: "mark", name: readMarkName(reader) };
+    default:
+      return `operation kind ${kind}`;
+  }
+}
+
+function readPut(reader: ByteReader, key: string, expiry: number | undefined): PutOperation {
+  const length = reader.u32();
+  const start = reader.take(length);
+  return { kind: "put", key, value: storeValue(reader.bytes, start, start + length), expiry };
+}
+
+function readDeleteRange(reader: ByteReader, keys: KeyKind): DeleteRangeOperation | string {
+  const bounds = reader.u8();
+  if (bounds > (HAS_GTE | HAS_LT)) return `bounds ${bounds} of a delete range`;
+  const gte = (bounds & HAS_GTE) === 0 ? undefined : readKey(reader, keys);
+  const lt = (bounds & HAS_LT) === 0 ? undefined : readKey(reader, keys);
+  return { kind: "deleteRange", gte, lt };
+}
+
+function readKey(reader: ByteReader, keys: KeyKind): string {
+  const start = reader.position;
+  const key = reader.latin1(reader.varint());
+  if (!isStoredKey(keys, key)) throw new Malformed("not a key of this database", start);
+  return key;
+}
+
+function readMarkName(reader: ByteReader): string {
+  const length = reader.varint();
+  const at = reader.take(length);
+  const bytes = reader.bytes.subarray(at, at + length);
+  const name = bytes.toString("utf8");
+  if (!isUtf8(bytes) || !isMarkName(name)) throw new Malformed("not the name of a mark", at);
+  return name;
+}
+
+/** Whether a mark can have this name: 1 to 1,024 bytes in UTF-8, without lone surrogates. */
+export function isMarkName(name: unknown): name is string {
+  if (typeof name !== "string" || name === "") return false;
+  return !/\p{Surrogate}/u.test(name) && Buffer.byteLength(name) <= MARK_BYTES_MAX;
+}

@@ -1,0 +1,35 @@
+// How the encoded bytes of values are held in memory: short ones as strings of one byte a character, which
+// cost the heap and its collector a third less than a Uint8Array each (docs/decisions/0102-ordered-map.md); long ones
+// as bytes of their own, since decoding a string copies it first.
+// Invariant: what is held never changes and shares no memory with what it was made from.
+
+/** The encoded bytes of a value. */
+export type StoredValue = string | Uint8Array;
+
+const STRING_LENGTH_MAX = 16 * 1024;
+
+// Holds the bytes of one short value while it is decoded; nothing keeps a reference to it.
+const scratch = Buffer.allocUnsafeSlow(STRING_LENGTH_MAX);
+
+/** Bytes and where a value lies in them. */
+export interface ValueBytes {
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Holds the bytes from `start` to `end` (exclusive), copied. */
+export function storeValue(bytes: Buffer, start: number, end: number): StoredValue {
+  if (end - start <= STRING_LENGTH_MAX) return bytes.toString("latin1", start, end);
+  return Uint8Array.prototype.slice.call(bytes, start, end);
+}
+
+/** The bytes of a held value, valid until the next call. */
+export function bytesOfValue(value: StoredValue): ValueBytes {
+  if (typeof value === "string") {
+    const end = scratch.write(value, 0, "latin1");
+    return { bytes: scratch, start: 0, end };
+  }
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  return { bytes, start: 0, end: bytes.length };
+}
