@@ -159,7 +159,9 @@ describe("growing", () => {
 
   test("is over once an index is decoded", () => {
     const index = decoded(goldenBytes, golden.identity);
-    expect(() => index.append(golden.identity.endOffset, 1900, 2e12)).toThrow("invariant");
+    expect(() => index.append(golden.identity.endOffset, 1900, golden.entries[2].time)).toThrow(
+      "invariant",
+    );
     expect(() => index.truncate(0)).toThrow("invariant");
   });
 
@@ -169,6 +171,12 @@ describe("growing", () => {
     expect(() => index.encode({ ...golden.identity, endOffset: baseOffset + 4 })).toThrow();
     expect(() => index.encode({ ...golden.identity, storeSize: 1024 + 51 })).toThrow("invariant");
     expect(() => BatchIndex.empty(5, 5).encode(golden.identity)).toThrow("invariant");
+    expect(() => index.encode({ ...golden.identity, storeSize: 2 ** 53 })).toThrow("invariant");
+    expect(() => BatchIndex.empty(-1, 5)).toThrow("invariant");
+    expect(() => BatchIndex.empty(5, 2 ** 53)).toThrow("invariant");
+    const early = BatchIndex.empty(5, 5);
+    early.append(5, 63, 5);
+    expect(() => early.encode({ ...golden.identity, endOffset: 6 })).toThrow("invariant");
     const late = BatchIndex.empty(5, 5);
     late.append(6, 64, 5);
     expect(() => late.encode({ ...golden.identity, endOffset: 7 })).toThrow("invariant");
@@ -190,6 +198,12 @@ describe("fault 27: a damaged or foreign index", () => {
     }
     const longer = Uint8Array.from([...goldenBytes, 0]);
     expect(BatchIndex.decode(longer, golden.identity).kind).toBe("invalid");
+  });
+
+  test("the verdict says which of these it is", () => {
+    const short = BatchIndex.decode(goldenBytes.subarray(0, 63), golden.identity);
+    expect(short).toEqual({ kind: "invalid", reason: "the file ends inside its header" });
+    expect(reasonAfter((b) => writeU32(b, 0, 0))).toBe("wrong magic");
   });
 
   test("is invalid for any other store", () => {

@@ -145,7 +145,15 @@ describe("round trip", () => {
     expect(() => batchOf(["x"], { count: 0 })).toThrow("invariant");
     expect(() => batchOf(["x"], { count: 2 })).toThrow("invariant");
     expect(() => batchOf(["x"], { bodyLength: 6 })).toThrow("invariant");
+    expect(() => batchOf(["x"], { firstOffset: 10.5 })).toThrow("invariant");
+    expect(() => batchOf(["x"], { durableOffset: -1 })).toThrow("invariant");
     expect(() => batchOf(["x"], {}, 0)).toThrow("invariant");
+  });
+
+  test("a record that the batch does not hold is not read", () => {
+    const bytes = batchOf(["x", "y"]);
+    expect(() => recordAt(bytes, 0, headerOf(bytes), 2)).toThrow("invariant");
+    expect(() => recordAt(bytes, 0, headerOf(bytes), -1)).toThrow("invariant");
   });
 });
 
