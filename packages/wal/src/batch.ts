@@ -76,7 +76,6 @@ export function encodeBatchHeader(
     isU32(fields.bodyLength) && isU32(fields.count),
     "length and count of a batch fit 32 bits",
   );
-  assert(isU53(fields.firstOffset) && isU53(fields.durableOffset), "offsets are safe integers");
   assert(contradictionIn(fields) === undefined, "a batch does not contradict itself");
   assert(bodyAt + fields.bodyLength <= bytes.length, "the body is in place");
   writeU32(bytes, at, marker);

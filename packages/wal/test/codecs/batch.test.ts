@@ -165,6 +165,15 @@ describe("the end", () => {
     expect(decodeBatchHeader(fixtureBytes("note"), BATCH_HEADER_LENGTH, MARKER).kind).toBe("end");
   });
 
+  test("zeros with anything behind them within a header are none", () => {
+    for (let at = 0; at < BATCH_HEADER_LENGTH; at++) {
+      const bytes = new Uint8Array(BATCH_HEADER_LENGTH);
+      bytes[at] = 1;
+      expect(decodeBatchHeader(bytes, 0, MARKER).kind).toBe("invalid");
+      expect(decodeBatchHeader(bytes.subarray(0, at + 1), 0, MARKER).kind).toBe("invalid");
+    }
+  });
+
   test("fault 1: a header cut anywhere is invalid", () => {
     const bytes = fixtureBytes("batch");
     for (let length = 1; length < BATCH_HEADER_LENGTH; length++) {
@@ -398,6 +407,14 @@ describe("looking for headers", () => {
     expect(nextHeader(view, first + 1, MARKER)).toBe(second);
     expect(nextHeader(view, second + 1, MARKER)).toBe(-1);
     expect(nextHeader(view, view.length + 10, MARKER)).toBe(-1);
+  });
+
+  test("finds one whose marker goes on from the bytes before it", () => {
+    const batch = batchOf(["x"], {}, 0x01010101);
+    for (let length = 0; length < 9; length++) {
+      const bytes = Uint8Array.from([...new Uint8Array(length).fill(1), ...batch]);
+      expect(nextHeader(bytes, 0, 0x01010101)).toBe(length);
+    }
   });
 
   test("finds a header at the very end, and none that is cut", () => {

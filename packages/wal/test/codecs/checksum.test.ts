@@ -38,6 +38,14 @@ test("goes on from a seed as if the parts were one", () => {
   );
 });
 
+test("goes on from a seed in long inputs too", () => {
+  const bytes = Uint8Array.from({ length: 4096 }, (_, index) => (index * 31 + 7) & 0xff);
+  for (const at of [0, 1, 383, 384, 385, 2048, 4095]) {
+    const [first, second] = [bytes.subarray(0, at), bytes.subarray(at)];
+    expect(crc32(second, crc32(first))).toBe(crc32ByDefinition(bytes));
+  }
+});
+
 test("is unsigned whatever the length and the seed", () => {
   const seed = fc.integer({ min: 0, max: 0xffffffff });
   fc.assert(

@@ -161,6 +161,9 @@ describe("fault 29: damage", () => {
       expected: 1,
       actual: 5,
     });
+    const contradicted = sealed(goldenBytes, (copy) => writeU32(copy, 88, 8));
+    const reason = "a next segment id already in use";
+    expect(decodeManifest(contradicted)).toStrictEqual({ kind: "invalid", reason });
   });
 });
 
@@ -254,6 +257,8 @@ describe("a manifest that breaks a rule", () => {
       ["ancestry without its flag", (b) => writeU32(b, 116, 0)],
       ["counts do not match length", (b) => writeU32(b, 120, 4)],
       ["wrong length", (b) => writeU32(b, 12, 339)],
+      ["wrong magic", (b) => writeU32(b, 0, 0)],
+      ["damaged format version", (b) => writeU32(b, 8, 0)],
     ];
     for (const [rule, change] of cases) expect(reasonAfter(change)).toBe(rule);
   });
