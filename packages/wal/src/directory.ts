@@ -4,16 +4,16 @@
 
 import { ioError, LogError } from "./errors.js";
 import type { DirectoryEntry, FileSystem } from "./file-system.js";
-import type { Manifest } from "./manifest.js";
+import type { Manifest, ManifestSegment } from "./manifest.js";
 import { indexName, isNewName, isOurs, join, MANIFEST, storeId, storeName } from "./names.js";
 import { headersIn } from "./scan.js";
 import { decodeSegmentHeader, SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 
+/** Entries of a directory by name. */
+export type EntryMap = ReadonlyMap<string, DirectoryEntry>;
+
 /** The entries of a directory by name; undefined if there is no such directory. */
-export function listEntries(
-  fileSystem: FileSystem,
-  directory: string,
-): Map<string, DirectoryEntry> | undefined {
+export function listEntries(fileSystem: FileSystem, directory: string): EntryMap | undefined {
   try {
     return new Map(fileSystem.listSync(directory).map((entry) => [entry.name, entry]));
   } catch (cause) {
@@ -31,11 +31,7 @@ function isMissing(error: LogError): boolean {
  * For a directory without a manifest: throws if it holds segments (`LOG_CORRUPT`: the manifest comes first of
  * all files, so it was lost) or is something else altogether (`LOG_INVALID_ARGUMENT`).
  */
-export function checkCreatable(
-  fileSystem: FileSystem,
-  directory: string,
-  entries: ReadonlyMap<string, DirectoryEntry>,
-): void {
+export function checkCreatable(fileSystem: FileSystem, directory: string, entries: EntryMap): void {
   const manifest = join(directory, MANIFEST);
   for (const { name, kind } of entries.values()) {
     if (storeId(name) === undefined || kind !== "file") continue;
@@ -56,75 +52,82 @@ export function checkCreatable(
   }
 }
 
-/** Throws `LOG_CORRUPT` for segments that are missing, of another size, or unknown to the manifest and with records. */
+/** Throws the first of {@link filesAtFault}. */
 export function checkFiles(
   fileSystem: FileSystem,
   directory: string,
   manifest: Manifest,
-  entries: ReadonlyMap<string, DirectoryEntry>,
+  entries: EntryMap,
 ): void {
+  for (const error of filesAtFault(fileSystem, directory, manifest, entries)) throw error;
+}
+
+/**
+ * `LOG_CORRUPT` for each segment that is missing, no regular file or of another size than when it was sealed,
+ * and for each that has records of this log and is unknown to the manifest.
+ */
+export function* filesAtFault(
+  fileSystem: FileSystem,
+  directory: string,
+  manifest: Manifest,
+  entries: EntryMap,
+): Generator<LogError, void, void> {
   for (const segment of manifest.segments) {
-    const path = join(directory, storeName(segment.id));
     const entry = entries.get(storeName(segment.id));
-    if (entry === undefined) {
-      const records =
-        segment.state === "sealed"
-          ? `records ${segment.baseOffset} to ${segment.endOffset - 1}`
-          : `records from ${segment.baseOffset} on`;
-      throw new LogError("LOG_CORRUPT", `a segment is missing, with ${records}`, {
-        file: path,
-        position: 0,
-        offset: segment.baseOffset,
-      });
-    }
-    if (entry.kind !== "file") {
-      throw new LogError("LOG_CORRUPT", "a segment is no regular file", {
-        file: path,
-        offset: segment.baseOffset,
-        expected: "file",
-        actual: entry.kind,
-      });
-    }
-    if (segment.state === "sealed") checkSize(fileSystem, path, segment);
+    const error = segmentAtFault(
+      fileSystem,
+      join(directory, storeName(segment.id)),
+      segment,
+      entry,
+    );
+    if (error !== undefined) yield error;
   }
   const known = new Set([...manifest.segments.map(({ id }) => id), ...manifest.dropping]);
   for (const { name, kind } of entries.values()) {
     const id = storeId(name);
     if (id === undefined || known.has(id) || kind !== "file") continue;
-    const found = inspectStore(fileSystem, join(directory, name));
+    const file = join(directory, name);
+    const found = inspectStore(fileSystem, file);
     if (found.kind !== "store" || found.logId !== manifest.logId || !found.hasRecords) continue;
-    throw new LogError(
-      "LOG_CORRUPT",
-      "a segment with records is unknown to the manifest, which therefore is older than the log (put back from a copy?)",
-      {
-        file: join(directory, name),
-        offset: found.firstOffset,
-        position: 0,
-        actual: `segment ${id}`,
-      },
-    );
+    const reason =
+      "a segment with records is unknown to the manifest, which therefore is older than the log (put back from a copy?)";
+    yield new LogError("LOG_CORRUPT", reason, { file, offset: found.firstOffset, position: 0 });
   }
 }
 
-function checkSize(
+function segmentAtFault(
   fileSystem: FileSystem,
-  path: string,
-  { size, baseOffset }: { size: number; baseOffset: number },
-): void {
-  let actual: number;
+  file: string,
+  segment: ManifestSegment,
+  entry: DirectoryEntry | undefined,
+): LogError | undefined {
+  const { state, baseOffset, endOffset, size } = segment;
+  const found = { file, offset: baseOffset };
+  if (entry === undefined) {
+    const records =
+      state === "sealed" ? `${baseOffset} to ${endOffset - 1}` : `from ${baseOffset} on`;
+    return new LogError("LOG_CORRUPT", `a segment is missing, with records ${records}`, found);
+  }
+  if (entry.kind !== "file") {
+    const details = { ...found, expected: "file", actual: entry.kind };
+    return new LogError("LOG_CORRUPT", "a segment is no regular file", details);
+  }
+  const actual = state === "sealed" ? sizeOf(fileSystem, file) : size;
+  if (actual === size) return undefined;
+  const details = { ...found, position: Math.min(actual, size), expected: size, actual };
+  return new LogError(
+    "LOG_CORRUPT",
+    "a sealed segment has another size than when it was sealed",
+    details,
+  );
+}
+
+function sizeOf(fileSystem: FileSystem, path: string): number {
   try {
-    actual = fileSystem.sizeSync(path);
+    return fileSystem.sizeSync(path);
   } catch (cause) {
     throw ioError("looking at a sealed segment", cause);
   }
-  if (actual === size) return;
-  throw new LogError("LOG_CORRUPT", "a sealed segment has another size than when it was sealed", {
-    file: path,
-    position: Math.min(actual, size),
-    offset: baseOffset,
-    expected: size,
-    actual,
-  });
 }
 
 /** What a file of a store's name turns out to be. */
@@ -171,7 +174,7 @@ export function leftovers(
   fileSystem: FileSystem,
   directory: string,
   manifest: Manifest,
-  entries: ReadonlyMap<string, DirectoryEntry>,
+  entries: EntryMap,
 ): string[] {
   const live = new Set(manifest.segments.map(({ id }) => id));
   const names: string[] = [];

@@ -3,6 +3,7 @@
 export type { AppendOptions, RecordRange } from "./arguments.js";
 export { crc32 } from "./checksum.js";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./errors.js";
+export type { Damage, OffsetRange, Progress } from "./examine.js";
 export {
   type Committer,
   type DirectoryEntry,
@@ -23,5 +24,7 @@ export { nodeFileSystem } from "./node/node-file-system.js";
 export type { Ancestry, Durability, LogOptions, LogReport, Retention } from "./options.js";
 export type { LogRecord } from "./records.js";
 export type { RecoveryReport, TornTail } from "./recovery.js";
+export { type RepairOptions, type RepairReport, repairLog } from "./repair.js";
 export type { DurationStats, LogStats } from "./stats.js";
 export type { TrimmedBytes } from "./trim.js";
+export { type VerifyOptions, type VerifyReport, verifyLog } from "./verify.js";

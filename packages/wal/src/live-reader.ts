@@ -58,7 +58,7 @@ export class LiveReader {
           : await openAtRest(fileSystem, directory, manifest);
         if (opened === undefined) continue;
         const reader = new LiveReader(fileSystem, directory, manifest, opened.list);
-        if (opened.live) reader.#advance(manifest);
+        if (opened.live) reader.#begin(manifest);
         const { startOffset, endOffset } = reader.list;
         const durationMs = performance.now() - startMs;
         const recovery = { ...opened.report, startOffset, endOffset, durationMs };
@@ -66,6 +66,15 @@ export class LiveReader {
       } catch (error) {
         if (attempt >= ATTEMPTS_MAX || !hasChanged(fileSystem, directory, manifest)) throw error;
       }
+    }
+  }
+
+  #begin(manifest: Manifest): void {
+    try {
+      this.#advance(manifest);
+    } catch (error) {
+      this.list.closeSync();
+      throw error;
     }
   }
 
@@ -159,6 +168,7 @@ export class LiveReader {
         from: segment.size,
         limit,
         offset: segment.endOffset,
+        time: segment.createdAt,
       });
       for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
         headers.push(batch.header);
@@ -236,8 +246,14 @@ async function openAtRest(fileSystem: FileSystem, directory: string, manifest: M
   const entries = listEntries(fileSystem, directory) ?? new Map();
   checkFiles(fileSystem, directory, manifest, entries);
   const { sealed, unsealed } = segmentsOf(fileSystem, directory, manifest);
-  const tail = await readTail(manifest, unsealed);
-  if (isWritten(fileSystem, directory)) return undefined;
+  const tail = await readTail(manifest, unsealed).catch((error: unknown) => {
+    for (const segment of unsealed) segment.closeSync();
+    throw error;
+  });
+  if (isWritten(fileSystem, directory)) {
+    for (const segment of unsealed) segment.closeSync();
+    return undefined;
+  }
   const { list } = listOf(manifest, sealed, tail);
   list.durableOffset = tail.provenOffset;
   return { list, report: reportOf(manifest, tail, []), live: false };

@@ -12,7 +12,8 @@ const INDEX = /^(\d{8,10})\.idx$/;
 const TORN = /^\d{8,10}-\d+-[0-9a-f]{8}\.torn$/;
 const NEW = /^(?:MANIFEST|\d{8,10}\.log|\d{8,10}\.idx|\d{8,10}-\d+-[0-9a-f]{8}\.torn)\.new$/;
 
-export const SEGMENT_ID_MAX = 0xffffffff;
+/** The manifest also holds the next id, as a u32. */
+export const SEGMENT_ID_MAX = 0xfffffffe;
 
 export function storeName(id: number): string {
   return `${String(id).padStart(8, "0")}.log`;

@@ -51,8 +51,10 @@ function* readSegment(
   const segment = list.find(offset);
   const { scan, first } = startScan(list, offset);
   let batch: ScannedBatch | undefined = first;
-  while (batch !== undefined && batch.header.firstOffset < to) {
+  while (batch !== undefined) {
     yield* recordsIn(batch, offset, to);
+    // What lies behind the range is none of this reader's business, damaged or not.
+    if (scan.offset >= to) return;
     batch = scan.next();
   }
   if (scan.stop !== undefined && scan.stop.kind !== "limit") throw scan.error(segment.path);
@@ -63,7 +65,12 @@ function startScan(list: SegmentList, offset: number): { scan: StoreScan; first:
   const segment = list.find(offset);
   for (;;) {
     const { position, firstOffset } = segment.placeOf(offset);
-    const range = { from: position, limit: segment.size, offset: firstOffset };
+    const range = {
+      from: position,
+      limit: segment.size,
+      offset: firstOffset,
+      time: segment.createdAt,
+    };
     const scan = new StoreScan(segment, segment.marker, range);
     const first = scan.next();
     if (first !== undefined && offset < scan.offset) return { scan, first };

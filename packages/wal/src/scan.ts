@@ -44,6 +44,8 @@ export interface ScanRange {
   readonly limit: number;
   /** Offset that the first batch must state. */
   readonly offset: number;
+  /** Lowest time that it may state, in ms: that of the segment's creation, where it is known. */
+  readonly time: number;
 }
 
 /** Where a scan finds its store each time it reads: a segment closes and opens again under a slow reader. */
@@ -62,6 +64,7 @@ export class StoreScan {
   /** Header checksum of the last batch passed; 0 before the first. */
   lastChecksum = 0;
   stop: ScanStop | undefined;
+  #time: number;
   readonly #source: ScanSource;
   readonly #marker: number;
   readonly #limit: number;
@@ -75,6 +78,7 @@ export class StoreScan {
     this.#limit = range.limit;
     this.position = range.from;
     this.offset = range.offset;
+    this.#time = range.time;
   }
 
   /** The next batch, or undefined once `stop` says why there is none. */
@@ -89,27 +93,9 @@ export class StoreScan {
     if (verdict.kind === "invalid")
       return this.#stopAt({ ...verdict, kind: "bad", misplaced: false });
     const { header } = verdict;
-    if (header.firstOffset !== this.offset) {
-      const [expected, actual] = [this.offset, header.firstOffset];
-      return this.#stopAt({
-        kind: "bad",
-        reason: "a batch with another offset",
-        expected,
-        actual,
-        misplaced: true,
-      });
-    }
+    const stop = this.#contradiction(header);
+    if (stop !== undefined) return this.#stopAt(stop);
     const length = BATCH_HEADER_LENGTH + header.bodyLength;
-    if (length > this.#limit - this.position) {
-      const [expected, actual] = [length, this.#limit - this.position];
-      return this.#stopAt({
-        kind: "bad",
-        reason: "a batch cut short",
-        expected,
-        actual,
-        misplaced: false,
-      });
-    }
     at = this.#ensure(length);
     if (this.#chunk.length - at < length) {
       return this.#stopAt({
@@ -124,7 +110,20 @@ export class StoreScan {
     this.position += length;
     this.offset += header.count;
     this.lastChecksum = header.checksum;
+    this.#time = header.time;
     return batch;
+  }
+
+  /** What a valid header says that cannot be so here. */
+  #contradiction({ firstOffset, time, bodyLength }: BatchHeader): ScanStop | undefined {
+    const stop = (reason: string, expected: number, actual: number, misplaced: boolean) =>
+      ({ kind: "bad", reason, expected, actual, misplaced }) as const;
+    if (firstOffset !== this.offset) {
+      return stop("a batch with another offset", this.offset, firstOffset, true);
+    }
+    if (time < this.#time) return stop("a batch before its time", this.#time, time, true);
+    const [length, room] = [BATCH_HEADER_LENGTH + bodyLength, this.#limit - this.position];
+    return length > room ? stop("a batch cut short", length, room, false) : undefined;
   }
 
   /** The typed error for a stop that must not be here. */

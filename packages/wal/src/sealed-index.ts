@@ -1,6 +1,7 @@
 // The index of a sealed segment: mapped from its file where that verifies, else rebuilt by a scan of the store,
 // which must then hold exactly what the manifest says of it. It is a cache, never trusted over the store.
 
+import type { BatchHeader } from "./batch.js";
 import { BatchIndex } from "./batch-index.js";
 import { LogError } from "./errors.js";
 import { type FileSystem, FileSystemError } from "./file-system.js";
@@ -31,12 +32,22 @@ export function loadIndex(
   directory: string,
   store: IndexedStore,
 ): LoadedIndex {
+  const index = readIndex(fileSystem, directory, store);
+  return index === undefined ? rebuildIndex(store) : { index, rebuilt: false };
+}
+
+/** The index as its file has it; undefined where that is missing or does not verify. */
+export function readIndex(
+  fileSystem: FileSystem,
+  directory: string,
+  store: IndexedStore,
+): BatchIndex | undefined {
   const bytes = mapIndex(fileSystem, join(directory, indexName(store.id)));
-  if (bytes === undefined) return rebuildIndex(store);
+  if (bytes === undefined) return undefined;
   const { id: segmentId, marker, baseOffset, endOffset, size: storeSize, createdAt } = store;
   const expected = { segmentId, marker, baseOffset, endOffset, storeSize, createdAt };
   const verdict = BatchIndex.decode(bytes, expected);
-  return verdict.kind === "valid" ? { index: verdict.index, rebuilt: false } : rebuildIndex(store);
+  return verdict.kind === "valid" ? verdict.index : undefined;
 }
 
 function mapIndex(fileSystem: FileSystem, path: string): Uint8Array | undefined {
@@ -54,13 +65,28 @@ function mapIndex(fileSystem: FileSystem, path: string): Uint8Array | undefined 
   }
 }
 
+/** Adds a batch that was read; one that no writer would have put here is damage, however right its checksums are. */
+export function addToIndex(
+  index: BatchIndex,
+  file: string,
+  { count, firstOffset, time }: Pick<BatchHeader, "count" | "firstOffset" | "time">,
+  position: number,
+): void {
+  if (count === 0) return;
+  if (!index.canHold(firstOffset, position, time)) {
+    const details = { file, position, offset: firstOffset, actual: time };
+    throw new LogError("LOG_CORRUPT", "a batch whose time or place a segment cannot have", details);
+  }
+  index.append(firstOffset, position, time);
+}
+
 export function rebuildIndex(store: IndexedStore): LoadedIndex {
   const index = BatchIndex.empty(store.baseOffset, store.createdAt);
-  const range = { from: SEGMENT_HEADER_LENGTH, limit: store.size, offset: store.baseOffset };
+  const { size: limit, baseOffset: offset, createdAt: time } = store;
+  const range = { from: SEGMENT_HEADER_LENGTH, limit, offset, time };
   const scan = new StoreScan(store, store.marker, range);
   for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
-    const { count, firstOffset, time } = batch.header;
-    if (count > 0) index.append(firstOffset, batch.position, time);
+    addToIndex(index, store.path, batch.header, batch.position);
   }
   if (scan.stop?.kind !== "limit") throw scan.error(store.path);
   if (scan.offset !== store.endOffset || scan.lastChecksum !== store.lastChecksum) {

@@ -1,13 +1,13 @@
 // Making a segment's files: each is written under a temporary name and synced, renamed, and its name synced,
 // before any manifest says that it is in use. So a crash leaves files that nothing refers to, never half of one.
 
-import { BATCH_HEADER_LENGTH, encodeBatchHeader, RECORD_PREFIX_LENGTH } from "./batch.js";
+import { BATCH_HEADER_LENGTH, encodeBatchHeader, recordEnd } from "./batch.js";
 import { assert, ioError, LogError } from "./errors.js";
 import { type FileSystem, writeFully } from "./file-system.js";
 import { removeIfThere, writeNewFile } from "./manifest-file.js";
 import { indexName, join, NEW_SUFFIX, storeName } from "./names.js";
 import { Pace } from "./pace.js";
-import { type ScannedBatch, StoreScan } from "./scan.js";
+import { type ScannedBatch, type ScanSource, StoreScan } from "./scan.js";
 import { Segment, type SegmentIdentity } from "./segment.js";
 import { encodeSegmentHeader, SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 
@@ -73,10 +73,21 @@ export async function writeIndex(
 
 const COPY_BYTES = 1024 * 1024;
 
+/** A store as far as its front is copied. */
+export interface CopiedStore extends ScanSource {
+  readonly marker: number;
+  readonly path: string;
+  readonly baseOffset: number;
+  readonly createdAt: number;
+  /** Position after the last batch that is whole. */
+  readonly size: number;
+}
+
 /** Copies the records of `source` below `end` to a segment with another marker, batch by batch, without notes. */
-export async function copyFront(source: Segment, target: Segment, end: number): Promise<void> {
+export async function copyFront(source: CopiedStore, target: Segment, end: number): Promise<void> {
   const pace = new Pace();
-  const range = { from: SEGMENT_HEADER_LENGTH, limit: source.size, offset: source.baseOffset };
+  const { baseOffset: offset, createdAt: time } = source;
+  const range = { from: SEGMENT_HEADER_LENGTH, limit: source.size, offset, time };
   const scan = new StoreScan(source, source.marker, range);
   let waiting: Uint8Array[] = [];
   let length = 0;
@@ -115,9 +126,8 @@ function recode({ header, bytes, at }: ScannedBatch, marker: number, end: number
 
 /** Bytes that the first `count` records of a verified batch take in its body. */
 function lengthOf(bytes: Uint8Array, at: number, count: number): number {
-  const view = new DataView(bytes.buffer, bytes.byteOffset + at + BATCH_HEADER_LENGTH);
-  let length = 0;
-  for (let index = 0; index < count; index++)
-    length += RECORD_PREFIX_LENGTH + view.getUint32(length, true);
-  return length;
+  const start = at + BATCH_HEADER_LENGTH;
+  let end = start;
+  for (let index = 0; index < count; index++) end = recordEnd(bytes, end);
+  return end - start;
 }

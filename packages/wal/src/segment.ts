@@ -8,7 +8,7 @@ import { assert, ioError, LogError } from "./errors.js";
 import type { File, FileSystem } from "./file-system.js";
 import type { Floor } from "./manifest.js";
 import { join, storeName } from "./names.js";
-import { type LoadedIndex, loadIndex, rebuildIndex } from "./sealed-index.js";
+import { addToIndex, type LoadedIndex, loadIndex, rebuildIndex } from "./sealed-index.js";
 import { decodeSegmentHeader, SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 
 /** What the manifest or a new header says of a segment. */
@@ -185,7 +185,7 @@ export class Segment {
   extend(header: WrittenBatch): void {
     assert(!this.sealed, "a sealed segment is immutable");
     assert(header.firstOffset === this.endOffset, "batches follow one another");
-    if (header.count > 0) this.index.append(header.firstOffset, this.size, header.time);
+    addToIndex(this.index, this.path, header, this.size);
     this.endOffset += header.count;
     this.size += BATCH_HEADER_LENGTH + header.bodyLength;
     this.lastChecksum = header.checksum;

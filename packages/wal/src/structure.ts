@@ -125,11 +125,7 @@ export class Structure {
   /** Seals in the background; what fails is tried again at the next rotation. */
   sealSoon(): void {
     this.sealInactive().catch((cause: unknown) => {
-      this.#report(
-        "seal",
-        "sealing a segment failed; it is tried again at the next rotation",
-        cause,
-      );
+      this.#report("seal", "sealing failed; it is tried again at the next rotation", cause);
     });
   }
 
@@ -268,10 +264,9 @@ export class Structure {
     });
   }
 
-  /** Closes files without a change on disk. */
+  /** Closes what the list does not know. */
   releaseSync(): void {
     this.#prepared?.closeSync();
-    this.#prepared = undefined;
   }
 
   /** Closes and removes what the manifest no longer has. */

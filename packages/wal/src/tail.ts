@@ -47,6 +47,7 @@ export async function readTail(manifest: Manifest, segments: readonly Segment[])
       from: SEGMENT_HEADER_LENGTH,
       limit,
       offset,
+      time: Math.max(segment.createdAt, lastTime),
     });
     for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
       segment.extend(batch.header);

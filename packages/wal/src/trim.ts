@@ -14,7 +14,7 @@ import type { Tail } from "./tail.js";
 
 /** Bytes set aside of one store's torn end at the most. */
 const QUARANTINE_BYTES_MAX = 64 * 1024 * 1024;
-/** Quarantine files kept; beyond, the one written longest ago goes. */
+/** Quarantine files kept; beyond, those of the oldest segments go, in a segment those before the others. */
 const QUARANTINE_FILES_MAX = 16;
 const COPY_BYTES = 1024 * 1024;
 
@@ -113,10 +113,17 @@ async function dropOldQuarantine(
   trimmed: readonly TrimmedBytes[],
 ): Promise<void> {
   const fresh = new Set(trimmed.map(({ quarantine }) => quarantine?.file));
-  const older = existing.filter((name) => !fresh.has(join(directory, name))).sort();
+  const older = existing.filter((name) => !fresh.has(join(directory, name))).sort(byPlace);
   const surplus = Math.max(0, older.length + fresh.size - QUARANTINE_FILES_MAX);
   for (const name of older.slice(0, surplus))
     await removeIfThere(fileSystem, join(directory, name));
+}
+
+/** Segment ids and positions as numbers: as text, 1024 comes before 224. */
+function byPlace(a: string, b: string): number {
+  const [idA = 0, positionA = 0] = a.split("-").map(Number);
+  const [idB = 0, positionB = 0] = b.split("-").map(Number);
+  return idA - idB || positionA - positionB;
 }
 
 /**

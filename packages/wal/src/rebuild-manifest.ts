@@ -1,0 +1,110 @@
+// A manifest made anew from the stores' own headers and batches, where the old one is lost or damaged. What no
+// store says (generation, floor, ancestry, ids being dropped) starts over; what it says is believed only as far
+// as it fits together.
+
+import { type EntryMap, inspectStore } from "./directory.js";
+import { LogError } from "./errors.js";
+import type { FileSystem } from "./file-system.js";
+import type { Manifest, ManifestSegment } from "./manifest.js";
+import { join, MANIFEST, storeId } from "./names.js";
+import { StoreScan } from "./scan.js";
+import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
+
+/** A store with records, read as far as it is whole. */
+interface FoundStore {
+  readonly id: number;
+  readonly marker: number;
+  readonly logId: string;
+  readonly baseOffset: number;
+  readonly endOffset: number;
+}
+
+/**
+ * The manifest of the log whose stores these are. Throws `LOG_CORRUPT` if no store has records, or if they
+ * belong to several logs.
+ */
+export function rebuildManifest(
+  fileSystem: FileSystem,
+  directory: string,
+  entries: EntryMap,
+): Manifest {
+  const stores: FoundStore[] = [];
+  let nextSegmentId = 1;
+  for (const { name, kind } of entries.values()) {
+    const id = storeId(name);
+    if (id === undefined || kind !== "file") continue;
+    nextSegmentId = Math.max(nextSegmentId, id + 1);
+    const found = readStore(fileSystem, join(directory, name), id);
+    if (found !== undefined) stores.push(found);
+  }
+  const chain = chainOf(stores);
+  const [first, last] = [chain[0], chain[chain.length - 1]];
+  const file = join(directory, MANIFEST);
+  if (first === undefined || last === undefined) {
+    throw new LogError(
+      "LOG_CORRUPT",
+      "no segment with records is left to rebuild the manifest from",
+      { file },
+    );
+  }
+  const stranger = stores.find(({ logId }) => logId !== first.logId);
+  if (stranger !== undefined) {
+    const details = { file, expected: first.logId, actual: stranger.logId };
+    throw new LogError(
+      "LOG_CORRUPT",
+      "the segments here belong to several logs; take the others away",
+      details,
+    );
+  }
+  return {
+    logId: first.logId,
+    ancestry: undefined,
+    generation: 1,
+    truncationGeneration: 0,
+    truncatedFrom: 0,
+    startOffset: first.baseOffset,
+    nextSegmentId,
+    floor: {
+      segmentId: first.id,
+      offset: first.baseOffset,
+      position: SEGMENT_HEADER_LENGTH,
+      checksum: 0,
+    },
+    segments: chain.map(unsealed),
+    dropping: [],
+  };
+}
+
+/** All count as unsealed: opening reads them whole, and seals those behind the last again. */
+function unsealed({ id, marker, baseOffset }: FoundStore): ManifestSegment {
+  return { id, marker, state: "unsealed", baseOffset, endOffset: 0, size: 0, lastChecksum: 0 };
+}
+
+function readStore(fileSystem: FileSystem, path: string, id: number): FoundStore | undefined {
+  const found = inspectStore(fileSystem, path);
+  if (found.kind !== "store" || found.id !== id || !found.hasRecords) return undefined;
+  const { marker, logId, createdAt: time, firstOffset: baseOffset } = found;
+  const file = fileSystem.openSync(path);
+  try {
+    const range = { from: SEGMENT_HEADER_LENGTH, limit: file.sizeSync(), offset: baseOffset, time };
+    const scan = new StoreScan({ file }, marker, range);
+    while (scan.next() !== undefined);
+    return { id, marker, logId, baseOffset, endOffset: scan.offset };
+  } finally {
+    file.closeSync();
+  }
+}
+
+/**
+ * The stores that follow one another without a gap, from the newest backwards. Ids ascend with time, so where
+ * two hold the same offsets, the older is what a cut of the end left behind, and the newer is the log.
+ */
+function chainOf(stores: readonly FoundStore[]): FoundStore[] {
+  const newestFirst = [...stores].sort((a, b) => b.id - a.id);
+  const chain: FoundStore[] = [];
+  for (const store of newestFirst) {
+    const next = chain[0];
+    if (next === undefined || store.endOffset === next.baseOffset) chain.unshift(store);
+  }
+  return chain;
+}

@@ -1,0 +1,169 @@
+// Repairing a damaged log, only when asked to. Offsets have no gaps, so what stays is one run of records: those
+// before the first damage, or those behind the last. Whatever that leaves out is copied aside first, so a
+// repair can be undone by hand; the change itself is one replacement of the manifest.
+
+import { type EntryMap, filesAtFault, listEntries } from "./directory.js";
+import { ioError, LogError } from "./errors.js";
+import {
+  type Damage,
+  damageOf,
+  examineLog,
+  type OffsetRange,
+  type Progress,
+  type SegmentExamination,
+  type Watch,
+} from "./examine.js";
+import type { FileSystem } from "./file-system.js";
+import { acquireLock } from "./lock.js";
+import type { Manifest } from "./manifest.js";
+import { readManifest } from "./manifest-file.js";
+import { join, MANIFEST, storeId, storeName } from "./names.js";
+import { nodeFileSystem } from "./node/node-file-system.js";
+import { notFound } from "./opening.js";
+import { checkKeys, invalid } from "./options.js";
+import { rebuildManifest } from "./rebuild-manifest.js";
+import { planRepair, type RepairPlan } from "./repair-plan.js";
+import { applyRepair } from "./repair-steps.js";
+
+export interface RepairOptions {
+  /**
+   * Which records stay: `"before"` the first damage (default), so that offsets and history stay what they were,
+   * or `"after"` the last, from the next whole segment on, for damage at the beginning of a log.
+   */
+  readonly keep?: "before" | "after";
+  /** Only tells what would be done. */
+  readonly dryRun?: boolean;
+  readonly fileSystem?: FileSystem;
+  /** Rejects with its reason, before anything is changed. */
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+export interface RepairReport {
+  /** False if the log needed nothing, or with `dryRun`. */
+  readonly changed: boolean;
+  readonly damage: readonly Damage[];
+  /** The manifest was lost or damaged and has been made anew from the stores. */
+  readonly manifestRebuilt: boolean;
+  /** The records that the log has after the repair. */
+  readonly kept: OffsetRange;
+  /** Offsets that the log had and has no more, as far as anything tells; some may be among `intact`. */
+  readonly lost: OffsetRange | undefined;
+  /** Of the lost records, those that are whole in the files set aside. */
+  readonly intact: readonly OffsetRange[];
+  /** Folder with the copies of all that was left out or replaced; undefined if there was nothing. */
+  readonly aside: string | undefined;
+}
+
+/**
+ * Makes a damaged log one that opens again. Takes the writer's lock. Resolves with what was kept, lost and set
+ * aside; idempotent, also through a crash. Rejects with `LOG_LOCKED`, `LOG_NOT_FOUND`, `LOG_CORRUPT` (nothing
+ * is left to keep), `LOG_NO_SPACE`, `LOG_IO`, `LOG_INVALID_ARGUMENT` or the signal's reason.
+ */
+export async function repairLog(
+  directory: string,
+  options: RepairOptions = {},
+): Promise<RepairReport> {
+  checkKeys("options", options, ["keep", "dryRun", "fileSystem", "signal", "onProgress"]);
+  if (typeof directory !== "string" || directory === "")
+    throw invalid("directory", "a path", directory);
+  const keep = options.keep ?? "before";
+  if (keep !== "before" && keep !== "after") throw invalid("keep", `"before" or "after"`, keep);
+  const fileSystem = options.fileSystem ?? nodeFileSystem;
+  if (!holdsLog(listEntries(fileSystem, directory))) throw notFound(directory);
+  const lock = await acquireLock(fileSystem, directory, Date.now);
+  try {
+    return await repair(fileSystem, directory, keep, options);
+  } catch (cause) {
+    throw cause instanceof LogError || options.signal?.aborted === true
+      ? cause
+      : ioError("repairing the log", cause);
+  } finally {
+    await lock.release();
+  }
+}
+
+function holdsLog(entries: EntryMap | undefined): boolean {
+  if (entries === undefined) return false;
+  return [...entries.keys()].some((name) => name === MANIFEST || storeId(name) !== undefined);
+}
+
+async function repair(
+  fileSystem: FileSystem,
+  directory: string,
+  keep: "before" | "after",
+  { dryRun, ...watch }: Watch & { readonly dryRun?: boolean },
+): Promise<RepairReport> {
+  const entries = listEntries(fileSystem, directory) ?? new Map();
+  const found = manifestOf(fileSystem, directory, entries);
+  const { manifest } = found;
+  const faults = [...filesAtFault(fileSystem, directory, manifest, entries)].map(damageOf);
+  const { segments } = await examineLog(fileSystem, directory, manifest, watch);
+  const inside = segments.flatMap((segment) => segment.damage);
+  const missed = faults.filter(({ file }) => !inside.some((other) => other.file === file));
+  const damage = [...found.damage, ...missed, ...inside];
+  refuseUnknown(manifest, directory, missed);
+  const plan = planRepair(manifest, found.damage.length > 0, segments, faults, keep);
+  const report = reportOf(plan, segments, damage);
+  if (damage.length === 0 || dryRun === true)
+    return { ...report, changed: false, aside: undefined };
+  return { ...report, changed: true, aside: await applyRepair(fileSystem, directory, plan) };
+}
+
+/** Records that the manifest knows nothing of: it is older than the log, and only its owner knows which is meant. */
+function refuseUnknown(manifest: Manifest, directory: string, faults: readonly Damage[]): void {
+  const known = new Set(manifest.segments.map(({ id }) => join(directory, storeName(id))));
+  const stranger = faults.find(({ file }) => !known.has(file));
+  if (stranger === undefined) return;
+  throw new LogError(
+    "LOG_CORRUPT",
+    "a segment with records is unknown to the manifest; take one of the two away: that segment if the manifest is right, or MANIFEST to have it made anew from all segments",
+    { file: stranger.file },
+  );
+}
+
+function manifestOf(fileSystem: FileSystem, directory: string, entries: EntryMap) {
+  try {
+    const manifest = readManifest(fileSystem, directory);
+    if (manifest !== undefined) return { manifest, damage: [] };
+    const message = "the manifest is missing";
+    const damage = [
+      { file: join(directory, MANIFEST), position: undefined, offset: undefined, message },
+    ];
+    return { manifest: rebuildManifest(fileSystem, directory, entries), damage };
+  } catch (error) {
+    const damage = damageOf(error);
+    return { manifest: rebuildManifest(fileSystem, directory, entries), damage: [damage] };
+  }
+}
+
+function reportOf(
+  plan: RepairPlan,
+  segments: readonly SegmentExamination[],
+  damage: readonly Damage[],
+): Omit<RepairReport, "changed" | "aside"> {
+  const { kept, front, dropped, startOffset, manifestRebuilt, manifest } = plan;
+  const last = front ?? kept[kept.length - 1];
+  const to = Math.max(startOffset, last?.whole.offset ?? startOffset);
+  const intact: OffsetRange[] = [];
+  for (const examined of dropped) {
+    const { segment, whole } = examined;
+    if (examined !== front && whole.offset > segment.baseOffset) {
+      intact.push({ from: segment.baseOffset, to: whole.offset });
+    }
+    intact.push(...examined.intact);
+  }
+  const known = segments.flatMap(({ segment, whole, intact: runs }) => [
+    segment.endOffset,
+    whole.offset,
+    ...runs.map((run) => run.to),
+  ]);
+  const end = Math.max(manifest.floor.offset, ...known);
+  const lost =
+    startOffset > manifest.startOffset
+      ? { from: manifest.startOffset, to: startOffset }
+      : end > to
+        ? { from: to, to: end }
+        : undefined;
+  return { damage, manifestRebuilt, kept: { from: startOffset, to }, lost, intact };
+}
