@@ -9,7 +9,7 @@ import type { FileSystem } from "./file-system.js";
 import { describeHolder } from "./lock.js";
 import type { Manifest } from "./manifest.js";
 import { readManifest } from "./manifest-file.js";
-import { listOf, notFound, reportOf, segmentsOf } from "./opening.js";
+import { listOf, noLog, notFound, reportOf, segmentsOf } from "./opening.js";
 import type { RecoveryReport } from "./recovery.js";
 import { StoreScan } from "./scan.js";
 import type { Segment } from "./segment.js";
@@ -51,7 +51,7 @@ export class LiveReader {
     const startMs = performance.now();
     for (let attempt = 1; ; attempt++) {
       const manifest = readManifest(fileSystem, directory);
-      if (manifest === undefined) throw notFound(directory);
+      if (manifest === undefined) throw noLog(fileSystem, directory);
       try {
         const opened = isWritten(fileSystem, directory)
           ? openBesideWriter(fileSystem, directory, manifest)
@@ -87,7 +87,7 @@ export class LiveReader {
     let before: Manifest | undefined;
     for (let attempt = 1; ; attempt++) {
       const manifest = readManifest(this.#fileSystem, this.#directory);
-      if (manifest === undefined) throw notFound(this.#directory);
+      if (manifest === undefined) throw noLog(this.#fileSystem, this.#directory);
       try {
         if (manifest.generation !== this.#manifest.generation) this.#adopt(manifest);
         this.#advance(manifest);

@@ -1,8 +1,8 @@
 // What a log is made of, put together at opening and taken apart at closing.
 
 import { Background } from "./background.js";
+import { closeAll } from "./closing.js";
 import { CommitBuffers } from "./commit-buffers.js";
-import { ioError, LogError } from "./errors.js";
 import type { Committer } from "./file-system.js";
 import { GroupWriter } from "./group-writer.js";
 import { LiveReader } from "./live-reader.js";
@@ -90,9 +90,10 @@ export async function openWriting(directory: string, options: ResolvedOptions): 
       lastTime,
     };
   } catch (error) {
-    list.closeSync();
-    await committer.close();
-    await lock.release();
+    // The reason for which opening failed is the one to be told.
+    await closeAll([() => list.closeSync(), () => committer.close(), () => lock.release()]).catch(
+      () => undefined,
+    );
     throw error;
   }
 }
@@ -136,10 +137,6 @@ export async function closeWriting(writing: WritingSide, poison: Poison): Promis
   await writer.drain();
   // What stands on disk now is for the next opening to judge; the failure was told already.
   if (poison.failure !== undefined) return;
-  try {
-    await writer.finish();
-    await structure.close();
-  } catch (cause) {
-    throw cause instanceof LogError ? cause : ioError("closing the log", cause);
-  }
+  await writer.finish();
+  await structure.close();
 }

@@ -10,6 +10,7 @@ import {
   type RecordRange,
   readOnlyError,
 } from "./arguments.js";
+import { closeAll } from "./closing.js";
 import { ioError, LogError } from "./errors.js";
 import { type FollowOptions, followRecords } from "./follow.js";
 import type { LiveReader } from "./live-reader.js";
@@ -259,15 +260,16 @@ export class Log implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#reader?.stop();
     const writing = this.#writing;
-    try {
-      if (writing !== undefined) await closeWriting(writing, this.#poison);
-    } finally {
-      this.#list.wake();
-      this.#list.closeSync();
-      writing?.structure.releaseSync();
-      await writing?.committer.close();
-      await writing?.lock.release();
-    }
+    const files = this.#list.segments.map((segment) => () => segment.closeSync());
+    const steps = [() => this.#list.wake(), ...files];
+    if (writing === undefined) return closeAll(steps);
+    await closeAll([
+      () => closeWriting(writing, this.#poison),
+      ...steps,
+      () => writing.structure.releaseSync(),
+      () => writing.committer.close(),
+      () => writing.lock.release(),
+    ]);
   }
 
   get #side(): WritingSide {

@@ -10,7 +10,7 @@ import { acquireLock, type Lock } from "./lock.js";
 import type { Manifest } from "./manifest.js";
 import { readManifest, removeIfThere, replaceManifest } from "./manifest-file.js";
 import { isTornName, join, MANIFEST, storeId } from "./names.js";
-import type { ResolvedOptions } from "./options.js";
+import { invalid, type ResolvedOptions } from "./options.js";
 import type { RecoveryReport } from "./recovery.js";
 import { Segment } from "./segment.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
@@ -34,6 +34,7 @@ export async function openForWriting(
 ): Promise<OpenedLog> {
   const startMs = performance.now();
   const { fileSystem } = options;
+  checkClock(options.clock());
   await prepareDirectory(directory, options);
   const lock = await acquireLock(fileSystem, directory, options.clock);
   try {
@@ -57,9 +58,16 @@ export async function openForWriting(
       recovery,
     };
   } catch (error) {
-    await lock.release();
+    // The reason for which opening failed is the one to be told.
+    await lock.release().catch(() => undefined);
     throw error;
   }
+}
+
+/** What a Date can show, since the lock's text says when it was taken. */
+function checkClock(now: unknown): void {
+  const shown = typeof now === "number" && Math.abs(now) <= 8.64e15;
+  if (!shown) throw invalid("clock", "a function that gives ms since the Unix epoch", now);
 }
 
 /** Refuses, before anything is touched, a directory that is something else; makes one that is missing. */
@@ -88,6 +96,18 @@ function checkExpected(
   }
   checkCreatable(fileSystem, directory, entries);
   if (!createIfMissing) throw notFound(directory);
+}
+
+/** Why there is nothing to read in a directory without a manifest: it was lost, or there never was a log. */
+export function noLog(fileSystem: FileSystem, directory: string): LogError {
+  const entries = listEntries(fileSystem, directory);
+  try {
+    if (entries !== undefined) checkCreatable(fileSystem, directory, entries);
+  } catch (error) {
+    if (error instanceof LogError && error.code === "LOG_CORRUPT") return error;
+    if (!(error instanceof LogError)) throw error;
+  }
+  return notFound(directory);
 }
 
 export function notFound(directory: string): LogError {

@@ -248,9 +248,10 @@ export class Segment {
 
   /** Forgets what is open; a later use opens it again. */
   closeSync(): void {
-    this.#file?.closeSync();
+    const file = this.#file;
     this.#file = undefined;
     if (this.sealed) this.#index = undefined;
+    file?.closeSync();
   }
 }
 

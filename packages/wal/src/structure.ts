@@ -271,8 +271,8 @@ export class Structure {
 
   /** Closes and removes what the manifest no longer has. */
   async #letGo(dropped: readonly Segment[]): Promise<void> {
-    for (const segment of dropped) segment.closeSync();
     try {
+      for (const segment of dropped) segment.closeSync();
       await this.#state.unlinkDropped();
     } catch (cause) {
       this.#report("drop", "removing a dropped segment failed; it is tried again later", cause);
