@@ -267,12 +267,13 @@ describe("the thread", () => {
       `import { nodeFileSystem } from ${JSON.stringify(MODULE)};
        const file = await nodeFileSystem.create(${JSON.stringify(path)});
        const committer = nodeFileSystem.openCommitter();
-       let started = 0;
-       process.on("worker", () => { started += 1; });
-       for (let i = 0; i < 400; i += 1) await committer.commit(file, new Uint8Array(10), i * 10, true);
-       console.log(started, file.sizeSync());`,
+       let ready = 0;
+       process.on("worker", (thread) => thread.once("message", () => { ready += 1; }));
+       while (ready === 0) await committer.commit(file, new Uint8Array(10), 0, true);
+       for (let i = 0; i < 20; i += 1) await committer.commit(file, new Uint8Array(10), i * 10, true);
+       console.log(ready, file.sizeSync());`,
     ]);
-    expect({ stdout, stderr }).toEqual({ stdout: "1 4000\n", stderr: "" });
+    expect({ stdout, stderr }).toEqual({ stdout: "1 200\n", stderr: "" });
   });
 
   test("keeps the program running while a commit is under way", async () => {
@@ -304,7 +305,9 @@ describe("the thread", () => {
         `import { nodeFileSystem } from ${JSON.stringify(MODULE)};
          const file = await nodeFileSystem.create(${JSON.stringify(join(directory, "file"))});
          const committer = nodeFileSystem.openCommitter();
-         for (let i = 0; i < 400; i += 1) await committer.commit(file, new Uint8Array(10), 0, true);
+         let ready = false;
+         process.on("worker", (thread) => thread.once("message", () => { ready = true; }));
+         while (!ready) await committer.commit(file, new Uint8Array(10), 0, true);
          await committer.close();`,
       ],
       { env: { ...process.env, NODE_OPTIONS: `--import ${JSON.stringify(hook)}` } },
@@ -319,16 +322,16 @@ describe("the thread", () => {
        import(workerData.module).then(async ({ nodeFileSystem }) => {
          const file = await nodeFileSystem.create(workerData.path);
          const committer = nodeFileSystem.openCommitter();
-         let started = 0;
-         process.on("worker", () => { started += 1; });
-         for (let i = 0; i < 400; i += 1) await committer.commit(file, new Uint8Array(10), i * 10, true);
+         let ready = 0;
+         process.on("worker", (thread) => thread.once("message", () => { ready += 1; }));
+         while (ready === 0) await committer.commit(file, new Uint8Array(10), 0, true);
+         for (let i = 0; i < 20; i += 1) await committer.commit(file, new Uint8Array(10), i * 10, true);
          await committer.close();
-         parentPort.postMessage({ started, size: file.sizeSync() });
+         parentPort.postMessage({ ready, size: file.sizeSync() });
        });`,
       { eval: true, workerData: { module: MODULE, path } },
     );
-    const [message] = await once(worker, "message");
-    expect(message).toEqual({ started: 1, size: 4000 });
-    await once(worker, "exit");
+    const [[message]] = await Promise.all([once(worker, "message"), once(worker, "exit")]);
+    expect(message).toEqual({ ready: 1, size: 200 });
   });
 });

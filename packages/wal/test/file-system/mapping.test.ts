@@ -107,9 +107,8 @@ describe("a whole file", () => {
        });`,
       { eval: true, workerData: { module: MODULE, path } },
     );
-    const [message] = await once(worker, "message");
+    const [[message]] = await Promise.all([once(worker, "message"), once(worker, "exit")]);
     expect(message).toEqual({ way: "read", length: content.length });
-    await once(worker, "exit");
   });
 });
 

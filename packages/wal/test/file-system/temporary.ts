@@ -31,7 +31,8 @@ function mountTmpfs(options: string): string | undefined {
   const mounted = spawnSync("mount", ["-t", "tmpfs", "-o", options, "tmpfs", directory]);
   if (mounted.status !== 0) return undefined;
   onTestFinished(() => {
-    spawnSync("umount", [directory]);
+    // Lazily: a test that failed may have left a file open there.
+    spawnSync("umount", ["--lazy", directory]);
   });
   return directory;
 }
