@@ -15,13 +15,7 @@ import {
   printable,
   TEXT_BYTES_MAX,
 } from "./lock-text.js";
-import { join, LOCK } from "./names.js";
-
-/**
- * Exists while an opener without a kernel lock judges the text and replaces it, which must be one step.
- * One that is left was left by an opener killed in that very moment.
- */
-export const LOCK_CLAIM = "LOCK.claim";
+import { join, LOCK, LOCK_CLAIM } from "./names.js";
 
 /** A held lock. */
 export class Lock {
@@ -159,6 +153,8 @@ async function takeByText(attempt: Attempt): Promise<string | undefined> {
   }
 }
 
+// Judging the text and replacing it must be one step among openers, so the claim comes first. One that is
+// left was left by an opener killed in that very moment; taking it away by rule could take a new one.
 async function claimText(attempt: Attempt): Promise<File> {
   const { fileSystem, directory } = attempt;
   const path = join(directory, LOCK_CLAIM);
