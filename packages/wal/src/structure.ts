@@ -74,7 +74,7 @@ export class Structure {
     return this.#turns.take(async () => {
       const { list } = this.#parts;
       const segment = await this.#creation.empty(list.startOffset, this.#writerView.creationTime());
-      await this.#replace({ segments: [segment], floor: endOf(segment) });
+      await this.#put(segment, { segments: [segment], floor: endOf(segment) });
       list.replace([segment]);
     });
   }
