@@ -92,8 +92,6 @@ export interface File {
 
 /** Writes groups and makes them durable, off the event loop. One commit at a time. */
 export interface Committer {
-  /** A buffer of `length` zero bytes that `commit` takes without copying. */
-  allocate(length: number): Uint8Array;
   /**
    * Writes all of `bytes` (looping over short writes) at `position` and, if `durable`, datasyncs.
    * Rejects with a {@link FileSystemError} whose `call` says which step failed.

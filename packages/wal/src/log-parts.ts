@@ -114,7 +114,7 @@ function join(directory: string, options: ResolvedOptions, opened: OpenedLog, sh
   const clock = new LogClock(options.clock, lastTime, options.onReport);
   const parts = { options, list, structure, zeroFill, ...shared };
   const groupWriter = new GroupWriter(parts, manifest.floor);
-  const buffers = new CommitBuffers(shared.committer);
+  const buffers = new CommitBuffers();
   const writer = new Writer({ ...parts, groupWriter, buffers, clock });
   structure.attach(writer);
   return { structure, writer, clock };

@@ -62,7 +62,7 @@ export class ZeroFill {
   }
 
   #step(from: number): Uint8Array {
-    this.#zeros ??= this.#committer.allocate(Math.min(STEP_BYTES, this.#segmentBytes));
+    this.#zeros ??= new Uint8Array(Math.min(STEP_BYTES, this.#segmentBytes));
     return this.#zeros.subarray(0, Math.min(this.#zeros.length, this.#segmentBytes - from));
   }
 }

@@ -22,10 +22,6 @@ class NodeCommitter implements Committer {
   #durableCommits = 0;
   #closed = false;
 
-  allocate(length: number): Uint8Array {
-    return new Uint8Array(length);
-  }
-
   async commit(file: File, bytes: Uint8Array, position: number, durable: boolean): Promise<void> {
     assert(this.#underWay === undefined, "two commits of one committer overlap");
     if (this.#closed) throw new FileSystemError("write", file.path, "EBADF");
