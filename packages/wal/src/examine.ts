@@ -106,6 +106,8 @@ async function tailVerdict(
     const { tear } = await readTail(manifest, unsealed);
     return { tear };
   } catch (error) {
+    // A store that is not there is found when its turn comes.
+    if (error instanceof LogError && isGone(error.cause)) return {};
     return { damage: damageOf(error) };
   }
 }
@@ -237,12 +239,14 @@ function headerDamage(segment: Segment): Damage | undefined {
 
 function missing({ path: file, baseOffset: offset }: Segment, cause: unknown): Damage {
   const error = ioError("opening a segment", cause);
-  const gone =
-    cause instanceof FileSystemError && (cause.code === "ENOENT" || cause.code === "ENOTREG");
-  if (!gone) throw error;
+  if (!isGone(cause)) throw error;
   const message =
     cause.code === "ENOENT" ? "the segment is missing" : "the segment is no regular file";
   return { file, position: undefined, offset, message };
+}
+
+function isGone(cause: unknown): cause is FileSystemError {
+  return cause instanceof FileSystemError && (cause.code === "ENOENT" || cause.code === "ENOTREG");
 }
 
 /** For progress alone: what cannot be looked at counts as nothing, and is found when its turn comes. */

@@ -71,8 +71,18 @@ export function rebuildManifest(
       checksum: 0,
     },
     segments: chain.map(unsealed),
-    dropping: [],
+    dropping: superseded(stores, chain, first.baseOffset),
   };
+}
+
+/** Ids of stores whose offsets the log holds elsewhere: what a cut of the end left behind. */
+function superseded(
+  stores: readonly FoundStore[],
+  chain: readonly FoundStore[],
+  startOffset: number,
+): number[] {
+  const left = stores.filter((store) => !chain.includes(store) && store.baseOffset >= startOffset);
+  return left.map(({ id }) => id);
 }
 
 /** All count as unsealed: opening reads them whole, and seals those behind the last again. */

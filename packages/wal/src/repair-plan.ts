@@ -18,13 +18,16 @@ export interface RepairPlan {
   readonly startOffset: number;
 }
 
-/** Throws `LOG_CORRUPT` if nothing would be kept where only what is behind the damage was to be. */
+/**
+ * Throws `LOG_CORRUPT` if nothing would be kept where only what is behind the damage was to be, and
+ * `LOG_INVALID_ARGUMENT` if nobody said what to keep and nothing is before the damage.
+ */
 export function planRepair(
   manifest: Manifest,
   manifestRebuilt: boolean,
   segments: readonly SegmentExamination[],
   faults: readonly Damage[],
-  keep: "before" | "after",
+  keep: "before" | "after" | undefined,
 ): RepairPlan {
   const damaged = segments.map((segment) => isLost(segment, faults));
   const shared = { manifest, manifestRebuilt };
@@ -47,6 +50,10 @@ export function planRepair(
   const hasFront = candidate !== undefined && candidate.whole.offset > candidate.segment.baseOffset;
   const { startOffset } = manifest;
   const front = hasFront ? candidate : undefined;
+  if (keep === undefined && at === 0 && candidate !== undefined && front === undefined) {
+    const message = `nothing is whole before the damage; to keep what is behind it, pass keep: "after", to start over from offset ${startOffset}, keep: "before"`;
+    throw new LogError("LOG_INVALID_ARGUMENT", message, { file: candidate.segment.path });
+  }
   return {
     ...shared,
     kept,

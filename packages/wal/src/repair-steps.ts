@@ -20,6 +20,7 @@ export async function applyRepair(
   plan: RepairPlan,
 ): Promise<string> {
   const touched = [...plan.dropped, ...plan.mended].map(({ segment }) => segment.id);
+  if (plan.manifestRebuilt) touched.push(...plan.manifest.dropping);
   const aside = await setAside(fileSystem, directory, touched);
   for (const examined of plan.mended) await mendHeader(fileSystem, examined);
   const manifest = await makeManifest(fileSystem, directory, plan);

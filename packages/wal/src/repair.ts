@@ -27,8 +27,8 @@ import { applyRepair } from "./repair-steps.js";
 
 export interface RepairOptions {
   /**
-   * Which records stay: `"before"` the first damage (default), so that offsets and history stay what they were,
-   * or `"after"` the last, from the next whole segment on, for damage at the beginning of a log.
+   * Which records stay: `"before"` the first damage (default, unless nothing is before it), or `"after"` the
+   * last, from the next whole segment on, for damage at the beginning of a log.
    */
   readonly keep?: "before" | "after";
   /** Only tells what would be done. */
@@ -58,7 +58,8 @@ export interface RepairReport {
 /**
  * Makes a damaged log one that opens again. Takes the writer's lock. Resolves with what was kept, lost and set
  * aside; idempotent, also through a crash. Rejects with `LOG_LOCKED`, `LOG_NOT_FOUND`, `LOG_CORRUPT` (nothing
- * is left to keep), `LOG_NO_SPACE`, `LOG_IO`, `LOG_INVALID_ARGUMENT` or the signal's reason.
+ * is left to keep), `LOG_NO_SPACE`, `LOG_IO`, `LOG_INVALID_ARGUMENT` (also where `keep` has to be given) or the
+ * signal's reason.
  */
 export async function repairLog(
   directory: string,
@@ -67,8 +68,10 @@ export async function repairLog(
   checkKeys("options", options, ["keep", "dryRun", "fileSystem", "signal", "onProgress"]);
   if (typeof directory !== "string" || directory === "")
     throw invalid("directory", "a path", directory);
-  const keep = options.keep ?? "before";
-  if (keep !== "before" && keep !== "after") throw invalid("keep", `"before" or "after"`, keep);
+  const { keep } = options;
+  if (keep !== undefined && keep !== "before" && keep !== "after") {
+    throw invalid("keep", `"before" or "after"`, keep);
+  }
   const fileSystem = options.fileSystem ?? nodeFileSystem;
   if (!holdsLog(listEntries(fileSystem, directory))) throw notFound(directory);
   const lock = await acquireLock(fileSystem, directory, Date.now);
@@ -91,7 +94,7 @@ function holdsLog(entries: EntryMap | undefined): boolean {
 async function repair(
   fileSystem: FileSystem,
   directory: string,
-  keep: "before" | "after",
+  keep: "before" | "after" | undefined,
   { dryRun, ...watch }: Watch & { readonly dryRun?: boolean },
 ): Promise<RepairReport> {
   const entries = listEntries(fileSystem, directory) ?? new Map();
@@ -137,6 +140,24 @@ function manifestOf(fileSystem: FileSystem, directory: string, entries: EntryMap
   }
 }
 
+/** Runs of whole records in the segments that are left out. */
+function intactIn(
+  dropped: readonly SegmentExamination[],
+  front: SegmentExamination | undefined,
+): OffsetRange[] {
+  const runs: OffsetRange[] = [];
+  for (const examined of dropped) {
+    const { segment, whole, intact } = examined;
+    const own = examined === front ? [] : [{ from: segment.baseOffset, to: whole.offset }];
+    for (const run of [...own, ...intact]) {
+      const last = runs[runs.length - 1];
+      if (last?.to === run.from) runs[runs.length - 1] = { from: last.from, to: run.to };
+      else if (run.to > run.from) runs.push(run);
+    }
+  }
+  return runs;
+}
+
 function reportOf(
   plan: RepairPlan,
   segments: readonly SegmentExamination[],
@@ -145,14 +166,7 @@ function reportOf(
   const { kept, front, dropped, startOffset, manifestRebuilt, manifest } = plan;
   const last = front ?? kept[kept.length - 1];
   const to = Math.max(startOffset, last?.whole.offset ?? startOffset);
-  const intact: OffsetRange[] = [];
-  for (const examined of dropped) {
-    const { segment, whole } = examined;
-    if (examined !== front && whole.offset > segment.baseOffset) {
-      intact.push({ from: segment.baseOffset, to: whole.offset });
-    }
-    intact.push(...examined.intact);
-  }
+  const intact = intactIn(dropped, front);
   const known = segments.flatMap(({ segment, whole, intact: runs }) => [
     segment.endOffset,
     whole.offset,
