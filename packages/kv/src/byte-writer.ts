@@ -3,7 +3,7 @@
 
 import { DatabaseError } from "./errors.js";
 
-const KEPT_BYTES = 1 << 20;
+const KEPT_BYTES = 4 << 20;
 
 export class ByteWriter {
   /** Holds what was written from 0 to `length`; replaced when it grows. */

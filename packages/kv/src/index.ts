@@ -1,1 +1,24 @@
-export {};
+// What @tidemark/kv exports, and nothing else.
+
+export type { CheckpointOptions, CheckpointReport } from "./checkpoint.js";
+export { Database } from "./database.js";
+export {
+  DatabaseError,
+  type DatabaseErrorCode,
+  type DatabaseErrorDetails,
+  type ReachableRange,
+} from "./errors.js";
+export type { SkippedSnapshot } from "./fold.js";
+export type { FoldProgress } from "./fold-to-file.js";
+export type { Key, KeyKind } from "./keys.js";
+export type { RecoveryReport } from "./open-database.js";
+export type { DatabaseLogOptions, DatabaseOptions } from "./options.js";
+export type { AtOptions } from "./past.js";
+export type { Range } from "./range.js";
+export type { Reading } from "./reading.js";
+export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
+export type { DatabaseStats } from "./stats.js";
+export type { Target } from "./target.js";
+export type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
+export type { View } from "./view.js";
+export type { BatchOperation, WriteOptions } from "./write.js";

@@ -1,17 +1,15 @@
 // A commit: the payload of one record of the log, all of whose operations apply or none.
 // Documented in docs/format-database.md, "Commit".
 
-import { isUtf8 } from "node:buffer";
 import { ByteReader, Malformed } from "./byte-reader.js";
 import { ByteWriter } from "./byte-writer.js";
 import { isStoredKey, type KeyKind } from "./keys.js";
+import { readMarkName, writeMarkName } from "./mark-name.js";
 import { type StoredValue, storeValue } from "./stored-value.js";
 import { ValueEncoder } from "./value-encoder.js";
 
 /** Bytes that a commit may have, encoded. */
 export const COMMIT_BYTES_MAX = 512 * 1024 * 1024;
-/** Bytes that the name of a mark may have in UTF-8. */
-export const MARK_BYTES_MAX = 1024;
 
 const FORMAT = 1;
 const kinds = { put: 1, putWithExpiry: 2, delete: 3, deleteRange: 4, mark: 5 } as const;
@@ -101,10 +99,8 @@ export class CommitWriter {
   }
 
   mark(name: string): void {
-    const bytes = Buffer.from(name, "utf8");
     this.#out.u8(kinds.mark);
-    this.#out.varint(bytes.length);
-    this.#out.raw(bytes);
+    writeMarkName(this.#out, name);
   }
 
   #key(key: string): void {
@@ -183,19 +179,4 @@ function readKey(reader: ByteReader, keys: KeyKind): string {
   const key = reader.latin1(reader.varint());
   if (!isStoredKey(keys, key)) throw new Malformed("not a key of this database", start);
   return key;
-}
-
-function readMarkName(reader: ByteReader): string {
-  const length = reader.varint();
-  const at = reader.take(length);
-  const bytes = reader.bytes.subarray(at, at + length);
-  const name = bytes.toString("utf8");
-  if (!isUtf8(bytes) || !isMarkName(name)) throw new Malformed("not the name of a mark", at);
-  return name;
-}
-
-/** Whether a mark can have this name: 1 to 1,024 bytes in UTF-8, without lone surrogates. */
-export function isMarkName(name: unknown): name is string {
-  if (typeof name !== "string" || name === "") return false;
-  return !/\p{Surrogate}/u.test(name) && Buffer.byteLength(name) <= MARK_BYTES_MAX;
 }

@@ -3,6 +3,7 @@
 // with sorted-btree in docs/decisions/0102-ordered-map.md.
 // Invariant: a map changes only nodes whose owner is its own token; forking leaves both maps with new tokens.
 
+import { ownString } from "./own-string.js";
 import {
   Branch,
   childIndex,
@@ -107,7 +108,7 @@ export class OrderedMap<V extends object> {
       return undefined;
     }
     this.#size += 1;
-    keys.splice(at, 0, key);
+    keys.splice(at, 0, ownString(key));
     values.splice(at, 0, value);
     if (keys.length <= NODE_MAX) return undefined;
     const half = splitPoint(at);

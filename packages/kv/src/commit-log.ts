@@ -1,0 +1,32 @@
+// What the database needs of a log. `Log` of @tidemark/wal is one; a replicated stream can stand behind it too.
+
+import type { LogRecord } from "@tidemark/wal";
+
+export interface CommitLog {
+  /** UUID. */
+  readonly id: string;
+  /** Offset of the first record that can be read. */
+  readonly startOffset: number;
+  /**
+   * Offset that the next record gets. Goes up at the call of `append`, and falls back, before any rejection
+   * is delivered, to the end of what is acknowledged when appends are rejected.
+   */
+  readonly endOffset: number;
+  /** Offset after the last record that can be read. */
+  readonly acknowledgedOffset: number;
+  /** Every record below it is on stable storage. */
+  readonly durableOffset: number;
+  /** Time in ms that the newest record was given; 0 if there is none. */
+  readonly lastTime: number;
+  /** Copies the payload and takes the offset at the call; resolves with the offset once acknowledged. */
+  append(payload: Uint8Array, options?: { sync?: boolean }): Promise<number>;
+  /** Acknowledged records in [from, to), in order. */
+  records(range: { from: number; to: number }): Iterable<LogRecord>;
+  /** One acknowledged record. */
+  read(offset: number): LogRecord;
+  /** Offset of the first acknowledged record at or after a time in ms, `acknowledgedOffset` if there is none. */
+  offsetAt(time: number): number;
+  /** Resolves with the durable offset once everything appended before is on stable storage. */
+  sync(): Promise<number>;
+  close(): Promise<void>;
+}

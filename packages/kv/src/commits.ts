@@ -1,0 +1,130 @@
+// Writing: from what callers give to commits of the present.
+
+import { invalid, invalidArgument } from "./arguments.js";
+import type { Key, KeyCodec } from "./keys.js";
+import { CommitWriter } from "./operations.js";
+import type { KeyChange, Present } from "./present.js";
+import type { ReadPoint } from "./reading.js";
+import {
+  type Immediate,
+  Transaction,
+  type TransactionOutcome,
+  type TransactionScope,
+} from "./transaction.js";
+import { type BatchOperation, checkBatch, resolveSync, type WriteOptions } from "./write.js";
+
+export class Commits<V, K extends Key> {
+  readonly #keys: KeyCodec<K>;
+  readonly #present: Present;
+  /** Missing while a commit is built with it: a getter in a value may write too. */
+  #writer: CommitWriter | undefined;
+  #inTransaction = false;
+
+  constructor(keys: KeyCodec<K>, present: Present) {
+    this.#keys = keys;
+    this.#present = present;
+  }
+
+  put(key: K, value: V, options: WriteOptions | undefined): Promise<number> {
+    const sync = this.#begin(options);
+    const stored = this.#keys.encode(key);
+    return this.#commit(sync, (writer) => {
+      writer.begin(1);
+      return [{ key: stored, value: writer.put(stored, value) }];
+    });
+  }
+
+  del(key: K, options: WriteOptions | undefined): Promise<number> {
+    const sync = this.#begin(options);
+    const stored = this.#keys.encode(key);
+    return this.#commit(sync, (writer) => {
+      writer.begin(1);
+      writer.delete(stored);
+      return [{ key: stored, value: undefined }];
+    });
+  }
+
+  batch(
+    operations: readonly BatchOperation<V, K>[],
+    options: WriteOptions | undefined,
+  ): Promise<number> {
+    const sync = this.#begin(options);
+    checkBatch(operations);
+    if (operations.length === 0) return this.#present.acknowledged();
+    return this.#commit(sync, (writer) => {
+      writer.begin(operations.length);
+      return operations.map((operation) => this.#write(writer, operation));
+    });
+  }
+
+  #write(writer: CommitWriter, operation: BatchOperation<V, K>): KeyChange {
+    const key = this.#keys.encode(operation.key);
+    if (operation.type === "put") return { key, value: writer.put(key, operation.value) };
+    writer.delete(key);
+    return { key, value: undefined };
+  }
+
+  async transaction<T>(
+    point: ReadPoint<K>,
+    run: (transaction: Transaction<V, K>) => Immediate<T>,
+    options: WriteOptions | undefined,
+  ): Promise<TransactionOutcome<T>> {
+    const sync = this.#begin(options);
+    if (typeof run !== "function") throw invalid("run", "a function", run);
+    const offset = this.#present.endOffset;
+    const scope: TransactionScope<K> = { point, offset, writes: new Map(), ended: false };
+    const result = this.#run(scope, run);
+    if (scope.writes.size === 0) return { offset: await this.#present.acknowledged(), result };
+    return { offset: await this.#commit(sync, (writer) => writeAll(writer, scope)), result };
+  }
+
+  #run<T>(scope: TransactionScope<K>, run: (transaction: Transaction<V, K>) => T): T {
+    this.#inTransaction = true;
+    try {
+      const result = run(new Transaction<V, K>(scope));
+      refusePromise(result);
+      return result;
+    } finally {
+      this.#inTransaction = false;
+      scope.ended = true;
+    }
+  }
+
+  #begin(options: WriteOptions | undefined): boolean {
+    if (this.#inTransaction) {
+      throw invalidArgument("write through the transaction while it runs, not to the database");
+    }
+    return resolveSync(options);
+  }
+
+  #commit(sync: boolean, build: (writer: CommitWriter) => readonly KeyChange[]): Promise<number> {
+    const writer = this.#writer ?? new CommitWriter();
+    this.#writer = undefined;
+    try {
+      const changes = build(writer);
+      return this.#present.commit(writer.payload(), changes, sync);
+    } finally {
+      this.#writer = writer;
+    }
+  }
+}
+
+function writeAll<K extends Key>(
+  writer: CommitWriter,
+  { writes }: TransactionScope<K>,
+): readonly KeyChange[] {
+  writer.begin(writes.size);
+  return Array.from(writes, ([key, value]) => {
+    if (value === undefined) writer.delete(key);
+    else writer.putStored(key, value);
+    return { key, value };
+  });
+}
+
+function refusePromise(result: unknown): void {
+  if (typeof result !== "object" || result === null || !("then" in result)) return;
+  if (typeof result.then !== "function") return;
+  // Nobody else will hear of its failure, which our refusal may well have caused.
+  Promise.resolve(result).catch(() => undefined);
+  throw invalidArgument("a transaction's function returns no promise: it ends when it returns");
+}

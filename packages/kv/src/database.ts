@@ -1,0 +1,294 @@
+// The public face of a database: checks arguments and state, and hands on to the present, the fold and the
+// log. It decides nothing about bytes.
+
+import {
+  type CheckpointOptions,
+  type CheckpointReport,
+  Checkpoints,
+  checkCheckpointOptions,
+} from "./checkpoint.js";
+import { Commits } from "./commits.js";
+import { DatabaseError, databaseError } from "./errors.js";
+import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
+import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
+import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
+import { type AtOptions, checkAtOptions, type PastSource, viewOfPast } from "./past.js";
+import { Present } from "./present.js";
+import type { Range } from "./range.js";
+import {
+  hasKey,
+  type Reading,
+  type ReadPoint,
+  readEntries,
+  readKeys,
+  readOnlyValues,
+  readValue,
+  readValues,
+} from "./reading.js";
+import type { DatabaseStats } from "./stats.js";
+import { resolveTarget, type Target } from "./target.js";
+import type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
+import { View } from "./view.js";
+import { Work } from "./work.js";
+import type { BatchOperation, WriteOptions } from "./write.js";
+
+/**
+ * An ordered map in memory whose truth is a log on disk. `V` is the type of values, as the caller knows it; keys
+ * are strings, or `Uint8Array`s where the database was opened with `keys: "bytes"`.
+ *
+ * Reads see every write from the call that made it; a write's promise resolves once it is acknowledged at the
+ * log's durability. If the log rejects it, it is undone, and so is every write after it.
+ */
+export class Database<V = unknown, K extends Key = string>
+  implements Reading<V, K>, AsyncDisposable
+{
+  /** Absolute path. */
+  readonly directory: string;
+  /** What opening found and did. */
+  readonly recovery: RecoveryReport;
+  readonly #opened: OpenedDatabase;
+  readonly #options: ResolvedOptions;
+  readonly #present: Present;
+  readonly #commits: Commits<V, K>;
+  readonly #readPoint: ReadPoint<K>;
+  readonly #work = new Work();
+  readonly #checkpoints: Checkpoints;
+  readonly #past: PastSource<K>;
+  #closing: Promise<void> | undefined;
+
+  private constructor(opened: OpenedDatabase, options: ResolvedOptions, keys: KeyCodec<K>) {
+    this.directory = opened.directory;
+    this.recovery = opened.recovery;
+    this.#opened = opened;
+    this.#options = options;
+    this.#present = new Present(opened.state, opened.log);
+    this.#commits = new Commits(keys, this.#present);
+    this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
+    this.#checkpoints = new Checkpoints(opened.source, opened.snapshotOffset);
+    const { source, marks } = opened;
+    this.#past = { source, marks, present: this.#present, keys, readOnly: options.readOnly };
+  }
+
+  /**
+   * Opens the database in a directory, by default for writing and making it where there is none. What it shows
+   * is on stable storage (unless `readOnly`).
+   *
+   * Rejects with `KV_LOCKED`, `KV_NOT_FOUND`, `KV_EXISTS`, `KV_CORRUPT` (nothing was changed),
+   * `KV_UNSUPPORTED_VERSION`, `KV_INVALID_ARGUMENT` (options, or a directory that is something else),
+   * `KV_NO_SPACE` or `KV_IO`.
+   */
+  static open<V = unknown>(
+    directory: string,
+    options: DatabaseOptions & { readonly keys: "bytes" },
+  ): Promise<Database<V, Uint8Array>>;
+  static open<V = unknown>(
+    directory: string,
+    options?: DatabaseOptions & { readonly keys?: "string" },
+  ): Promise<Database<V>>;
+  static async open<V>(
+    directory: string,
+    options?: DatabaseOptions,
+  ): Promise<Database<V> | Database<V, Uint8Array>> {
+    try {
+      const resolved = resolveOptions(options);
+      const opened = await openDatabase(directory, resolved);
+      return resolved.keys === "string"
+        ? new Database<V>(opened, resolved, stringKeys)
+        : new Database<V, Uint8Array>(opened, resolved, byteKeys);
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+
+  /** UUID of the log; a restored database has one of its own. */
+  get logId(): string {
+    return this.#opened.log.id;
+  }
+
+  /** Offset that the next commit gets. */
+  get endOffset(): number {
+    return this.#opened.log.endOffset;
+  }
+
+  /** Every commit below it is on stable storage. */
+  get durableOffset(): number {
+    return this.#opened.log.durableOffset;
+  }
+
+  /** Count of keys. Takes time in proportion to it if any key has an expiry. */
+  get size(): number {
+    const { state, clock } = this.#point;
+    return state.size(clock);
+  }
+
+  /** The value of a key, made anew; undefined if there is none. Throws `KV_INVALID_KEY`, `KV_CORRUPT` or `KV_CLOSED`. */
+  get(key: K): V | undefined {
+    return readValue(this.#point, key);
+  }
+
+  /** The values of keys, in the order of the keys. Throws as `get`, and `KV_INVALID_ARGUMENT`. */
+  getMany(keys: readonly K[]): (V | undefined)[] {
+    return readValues(this.#point, keys);
+  }
+
+  has(key: K): boolean {
+    return hasKey(this.#point, key);
+  }
+
+  /**
+   * Keys with their values in the order of keys, as they are at the call, whatever is written meanwhile. Throws
+   * `KV_INVALID_ARGUMENT`, `KV_INVALID_KEY` or `KV_CLOSED`; while running, `KV_CORRUPT`.
+   */
+  entries(range?: Range<K>): IterableIterator<[key: K, value: V]> {
+    return readEntries(this.#point, range);
+  }
+
+  /** As `entries`, without decoding values. */
+  keys(range?: Range<K>): IterableIterator<K> {
+    return readKeys(this.#point, range);
+  }
+
+  values(range?: Range<K>): IterableIterator<V> {
+    return readOnlyValues(this.#point, range);
+  }
+
+  /**
+   * Sets a value, which is encoded at the call. Resolves with the commit's offset once acknowledged. Rejects with
+   * `KV_INVALID_KEY`, `KV_VALUE_NOT_STORABLE`, `KV_COMMIT_TOO_LARGE`, `KV_BUSY`, `KV_NO_SPACE`, `KV_FAILED`,
+   * `KV_IO`, `KV_READ_ONLY`, `KV_INVALID_ARGUMENT` or `KV_CLOSED`: then the write is not in the database.
+   */
+  async put(key: K, value: V, options?: WriteOptions): Promise<number> {
+    this.#checkOpen();
+    return await this.#commits.put(key, value, options);
+  }
+
+  /** Deletes a key. It is a commit even if there is no such key. Resolves and rejects as `put`. */
+  async del(key: K, options?: WriteOptions): Promise<number> {
+    this.#checkOpen();
+    return await this.#commits.del(key, options);
+  }
+
+  /**
+   * Several operations in one commit, all or nothing; the last for a key stands. Resolves and rejects as `put`. An
+   * empty batch writes nothing: see `transaction`.
+   */
+  async batch(
+    operations: readonly BatchOperation<V, K>[],
+    options?: WriteOptions,
+  ): Promise<number> {
+    this.#checkOpen();
+    return await this.#commits.batch(operations, options);
+  }
+
+  /**
+   * Runs a function that reads and writes through what it is given, and sees its own writes; they become one
+   * commit when it returns, and nothing if it throws. It runs at once and to its end: a promise from it is refused with
+   * `KV_INVALID_ARGUMENT`, and so are other writes to the database meanwhile.
+   *
+   * Resolves with what it returned and the commit's offset once acknowledged. A transaction that wrote nothing is no commit: it
+   * resolves once all that it can have read is acknowledged, with the offset of the last commit before it (one
+   * below the log's first offset if there is none). Rejects as `put`, or with what the function threw.
+   */
+  async transaction<T>(
+    run: (transaction: Transaction<V, K>) => Immediate<T>,
+    options?: WriteOptions,
+  ): Promise<TransactionOutcome<T>> {
+    const { state, keys } = this.#point;
+    const now = this.#now();
+    const point = { state: state.fork(), keys, clock: () => now };
+    return await this.#commits.transaction<T>(point, run, options);
+  }
+
+  /** The present, kept as it is now: reading it costs what reading the database costs, and keeping it, what changes since. */
+  snapshot(): View<V, K> {
+    const { state, keys } = this.#point;
+    return new View(state.fork(), keys, this.endOffset - 1, this.#now());
+  }
+
+  /**
+   * The database as it was after a commit, at a time or at a mark, built in memory from the nearest snapshot file and
+   * the log; what is not durable yet is waited for. Rejects with `KV_TARGET_OUT_OF_RANGE`, which says what
+   * can be reached (a time to come cannot), `KV_INVALID_ARGUMENT`, `KV_CORRUPT`, `KV_IO`, `KV_FAILED`,
+   * `KV_CLOSED` or the signal's reason.
+   */
+  async at(target: Target, options: AtOptions = {}): Promise<View<V, K>> {
+    this.#checkOpen();
+    const { signal } = checkAtOptions(options);
+    const resolved = resolveTarget(target);
+    return await this.#work.run(signal, (ended) =>
+      viewOfPast<V, K>(this.#past, resolved, this.#now(), ended),
+    );
+  }
+
+  /**
+   * Writes a snapshot file of all that was acknowledged before the call, so that the next opening reads that instead
+   * of the log. Reads and writes go on meanwhile; concurrent calls run one after the other. Durable when it resolves.
+   * Rejects with `KV_READ_ONLY`, `KV_NO_SPACE`, `KV_IO`, `KV_CORRUPT`, `KV_FAILED`, `KV_CLOSED` or the signal's reason, leaving
+   * no file.
+   */
+  async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointReport> {
+    this.#checkOpen();
+    const checked = checkCheckpointOptions(options);
+    return await this.#work.run(checked.signal, (ended) =>
+      this.#checkpoints.next(this.#now(), checked, ended),
+    );
+  }
+
+  /** Resolves with the durable offset once everything written before the call is on stable storage. Rejects as `put`. */
+  async sync(): Promise<number> {
+    this.#checkOpen();
+    try {
+      return await this.#opened.log.sync();
+    } catch (error) {
+      this.#present.settle();
+      throw databaseError(error);
+    }
+  }
+
+  stats(): DatabaseStats {
+    const entries = this.size;
+    const { log } = this.#opened;
+    const { endOffset, durableOffset } = log;
+    const { pendingCommits } = this.#present;
+    const { snapshotOffset } = this.#checkpoints;
+    return { entries, endOffset, durableOffset, pendingCommits, snapshotOffset, log: log.stats() };
+  }
+
+  /**
+   * Ends what runs in the background, waits for what was written, syncs it whatever the durability, and lets go of the
+   * lock. Views stay readable. Rejects if that fails, and has let go all the same. A second call waits for the first.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    await this.#work.stop();
+    try {
+      await this.#opened.log.close();
+    } catch (error) {
+      throw databaseError(error);
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw new DatabaseError("KV_CLOSED", "the database is closed");
+  }
+
+  /** The present, free of what the log has rejected. */
+  get #point(): ReadPoint<K> {
+    this.#checkOpen();
+    this.#present.settle();
+    return this.#readPoint;
+  }
+
+  /** The later of clock and last commit, so that no step back of the clock brings back what had expired. */
+  #now(): number {
+    return Math.max(this.#options.clock(), this.#opened.log.lastTime);
+  }
+}

@@ -1,0 +1,149 @@
+// What a stretch of the log changes, key by key: the one thing that memory holds while a snapshot file and the
+// log after it are folded.
+
+import type { LogRecord } from "@tidemark/wal";
+import { ClearedRanges, type ClearedSweep } from "./cleared-ranges.js";
+import type { Mark, SnapshotEntry } from "./entry.js";
+import { DatabaseError } from "./errors.js";
+import type { KeyKind } from "./keys.js";
+import { decodeCommit, type Operation } from "./operations.js";
+import type { Pace } from "./pace.js";
+import { sortKeys } from "./sorted-keys.js";
+import type { StoredValue } from "./stored-value.js";
+
+/** Entries that are merged before whoever takes them can rest. */
+const BATCH_LENGTH = 512;
+
+/** The last that happened to a key. */
+interface Change {
+  /** Undefined if it was deleted. */
+  readonly value: StoredValue | undefined;
+  readonly offset: number;
+  readonly time: number;
+  readonly expiry: number | undefined;
+  /** Number of the operation, to tell whether a range was cleared before or after it. */
+  readonly sequence: number;
+}
+
+export class Delta {
+  readonly marks = new Map<string, Mark>();
+  readonly #keys: KeyKind;
+  readonly #changes = new Map<string, Change>();
+  readonly #cleared = new ClearedRanges();
+  #sequence = 0;
+  /** Time of the last commit; undefined if there was none. */
+  lastTime: number | undefined;
+  /** Count of commits. */
+  commits = 0;
+
+  constructor(keys: KeyKind) {
+    this.#keys = keys;
+  }
+
+  /** Takes in the next commit. Throws `KV_CORRUPT` or `KV_UNSUPPORTED_VERSION`. */
+  apply(record: LogRecord): void {
+    for (const operation of operationsOf(record, this.#keys)) {
+      this.#sequence += 1;
+      this.#apply(operation, record);
+    }
+    this.lastTime = record.time;
+    this.commits += 1;
+  }
+
+  #apply(operation: Operation, { offset, time }: LogRecord): void {
+    const sequence = this.#sequence;
+    switch (operation.kind) {
+      case "put": {
+        const { value, expiry } = operation;
+        this.#changes.set(operation.key, { value, offset, time, expiry, sequence });
+        break;
+      }
+      case "delete": {
+        const gone = { value: undefined, offset, time, expiry: undefined, sequence };
+        this.#changes.set(operation.key, gone);
+        break;
+      }
+      case "deleteRange": {
+        const { gte = "", lt } = operation;
+        if (gte === "" && lt === undefined) this.#changes.clear();
+        this.#cleared.clear({ gte, lt }, sequence);
+        break;
+      }
+      case "mark":
+        this.marks.set(operation.name, { offset, time });
+        break;
+    }
+  }
+
+  /** What to merge with the entries before. Nothing more may be applied from then on. */
+  async sorted(pace: Pace): Promise<SortedDelta> {
+    const keys = await sortKeys([...this.#changes.keys()], pace);
+    return new SortedDelta(keys, this.#changes, this.#cleared.sweep());
+  }
+}
+
+/** A delta in key order, to be merged once. */
+export class SortedDelta {
+  readonly #keys: readonly string[];
+  readonly #changes: ReadonlyMap<string, Change>;
+  readonly #cleared: ClearedSweep;
+  #merged: SnapshotEntry[] = [];
+
+  constructor(
+    keys: readonly string[],
+    changes: ReadonlyMap<string, Change>,
+    cleared: ClearedSweep,
+  ) {
+    this.#keys = keys;
+    this.#changes = changes;
+    this.#cleared = cleared;
+  }
+
+  /** What becomes of these entries, which come in key order, and of the keys between; some at a time, in key order. */
+  *merge(blocks: Iterable<readonly SnapshotEntry[]>): Generator<SnapshotEntry[], void, void> {
+    const keys = this.#keys;
+    let at = 0;
+    for (const block of blocks) {
+      for (const entry of block) {
+        for (; at < keys.length && (keys[at] as string) < entry.key; at++) {
+          this.#appendChange(keys[at] as string);
+          if (this.#merged.length >= BATCH_LENGTH) yield this.#take();
+        }
+        if (keys[at] === entry.key) this.#appendChange(keys[at++] as string);
+        else if (this.#cleared.sequenceAt(entry.key) < 0) this.#merged.push(entry);
+      }
+      if (this.#merged.length > 0) yield this.#take();
+    }
+    for (; at < keys.length; at++) {
+      this.#appendChange(keys[at] as string);
+      if (this.#merged.length >= BATCH_LENGTH) yield this.#take();
+    }
+    if (this.#merged.length > 0) yield this.#take();
+  }
+
+  #take(): SnapshotEntry[] {
+    const merged = this.#merged;
+    this.#merged = [];
+    return merged;
+  }
+
+  #appendChange(key: string): void {
+    const change = this.#changes.get(key);
+    if (change === undefined || this.#cleared.sequenceAt(key) > change.sequence) return;
+    const { value, offset, time, expiry } = change;
+    if (value !== undefined) this.#merged.push({ key, value, offset, time, expiry });
+  }
+}
+
+function operationsOf({ offset, payload }: LogRecord, keys: KeyKind): readonly Operation[] {
+  const commit = decodeCommit(payload, keys);
+  if (commit.verdict === "valid") return commit.operations;
+  if (commit.verdict === "unsupported") {
+    throw new DatabaseError("KV_UNSUPPORTED_VERSION", commit.reason, { offset });
+  }
+  throw new DatabaseError(
+    "KV_CORRUPT",
+    `the log is whole, but this record is no commit: ${commit.reason} at byte ${commit.position}`,
+    { offset },
+  );
+}

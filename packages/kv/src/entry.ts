@@ -1,0 +1,25 @@
+// What is kept of a key: in memory, and in snapshot files.
+
+import type { StoredValue } from "./stored-value.js";
+
+/** What memory holds under a key. */
+export interface Entry {
+  readonly value: StoredValue;
+  /** Offset of the commit that wrote it. */
+  readonly offset: number;
+  /** ms since the Unix epoch from which on the key counts as gone; undefined for never. */
+  readonly expiry: number | undefined;
+}
+
+/** What a snapshot file holds under a key. */
+export interface SnapshotEntry extends Entry {
+  readonly key: string;
+  /** Time of the commit that wrote it, in ms since the Unix epoch. */
+  readonly time: number;
+}
+
+/** A named point: the commit that set it, and when. */
+export interface Mark {
+  readonly offset: number;
+  readonly time: number;
+}

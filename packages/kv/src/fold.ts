@@ -1,0 +1,187 @@
+// The fold: a snapshot file and the log records after it make a later state. Opening, going back, restoring
+// and checkpointing are all this; they differ in where the entries go.
+// Invariant: what the log holds decides. A snapshot file that turns out damaged costs time, never a result.
+
+import type { FileSystem } from "@tidemark/wal";
+import type { CommitLog } from "./commit-log.js";
+import { Delta } from "./delta.js";
+import type { Mark, SnapshotEntry } from "./entry.js";
+import { corrupt, databaseError, hasCode } from "./errors.js";
+import type { KeyKind } from "./keys.js";
+import { listSnapshots, type SnapshotFile } from "./layout.js";
+import type { Pace } from "./pace.js";
+import { SnapshotReader } from "./snapshot-reader.js";
+import { type State, StateBuilder } from "./state.js";
+
+/** What earlier states are made from. */
+export interface FoldSource {
+  readonly fileSystem: FileSystem;
+  readonly log: CommitLog;
+  /** Directory of the snapshot files. */
+  readonly snapshots: string;
+  readonly keys: KeyKind;
+}
+
+/** A snapshot file that was not used, and why. */
+export interface SkippedSnapshot {
+  readonly file: string;
+  readonly reason: string;
+}
+
+export interface FoldOptions {
+  readonly pace: Pace;
+  /** Told how many of the log's commits have been taken in. */
+  readonly onCommits?: ((done: number, total: number) => void) | undefined;
+}
+
+/** A fold under way: the batches first, then the marks. */
+export interface Folding {
+  /** Entries in key order, some at a time. */
+  batches(): AsyncGenerator<readonly SnapshotEntry[], void, void>;
+  /** All marks, once there are no more batches. */
+  marks(): Map<string, Mark>;
+  /** Time of the last commit included, in ms; 0 if there is none. */
+  readonly time: number;
+}
+
+export interface Folded<T> {
+  readonly result: T;
+  /** The snapshot file that it began from; undefined if it began from nothing. */
+  readonly base: SnapshotFile | undefined;
+  readonly skipped: readonly SkippedSnapshot[];
+  /** Commits of the log that were taken in. */
+  readonly commits: number;
+  /** Time of the last commit included, in ms; 0 if there is none. */
+  readonly time: number;
+}
+
+/**
+ * The state of all commits below `endOffset`, which are acknowledged, given to `consume`. Begins from the newest
+ * usable snapshot file at or below; `consume` runs again from the start if that file proves damaged.
+ */
+export async function fold<T>(
+  source: FoldSource,
+  endOffset: number,
+  options: FoldOptions,
+  consume: (folding: Folding) => Promise<T>,
+): Promise<Folded<T>> {
+  const skipped: SkippedSnapshot[] = [];
+  for (const file of await listSnapshots(source.fileSystem, source.snapshots)) {
+    if (file.endOffset > endOffset || file.endOffset < source.log.startOffset) continue;
+    try {
+      const { result, commits, time } = await foldFrom(source, file, endOffset, options, consume);
+      return { result, commits, time, base: file, skipped };
+    } catch (error) {
+      const reason = damageOf(file, error);
+      if (reason === undefined) throw error;
+      skipped.push({ file: file.path, reason });
+    }
+  }
+  if (source.log.startOffset > 0) throw noBase(source, skipped);
+  const folded = await foldFrom(source, undefined, endOffset, options, consume);
+  return { ...folded, base: undefined, skipped };
+}
+
+/** Why a snapshot file cannot be used, if that is what the error says; the log's own errors stand. */
+function damageOf(file: SnapshotFile, error: unknown): string | undefined {
+  const wrapped = databaseError(error);
+  if (!hasCode(wrapped, "KV_CORRUPT", "KV_IO") || wrapped.file !== file.path) return undefined;
+  return wrapped.message;
+}
+
+function noBase({ log, snapshots }: FoldSource, skipped: readonly SkippedSnapshot[]): unknown {
+  const reasons = skipped.map(({ file, reason }) => `${file}: ${reason}`).join("; ");
+  return corrupt(
+    `the log begins at offset ${log.startOffset}, and no snapshot file before it can be used${reasons && ` (${reasons})`}`,
+    snapshots,
+  );
+}
+
+interface PartlyFolded<T> {
+  readonly result: T;
+  readonly commits: number;
+  readonly time: number;
+}
+
+async function foldFrom<T>(
+  source: FoldSource,
+  file: SnapshotFile | undefined,
+  endOffset: number,
+  options: FoldOptions,
+  consume: (folding: Folding) => Promise<T>,
+): Promise<PartlyFolded<T>> {
+  const base = file && (await openBase(source, file));
+  try {
+    const from = file?.endOffset ?? source.log.startOffset;
+    const delta = await readDelta(source, from, endOffset, options);
+    const time = delta.lastTime ?? base?.header.time ?? 0;
+    const { pace } = options;
+    const result = await consume({
+      batches: () => mergedBatches(base, delta, pace),
+      marks: () => new Map([...(base?.marks ?? []), ...delta.marks]),
+      time,
+    });
+    return { result, commits: delta.commits, time };
+  } finally {
+    base?.close();
+  }
+}
+
+/** Opens a snapshot file and checks that it belongs where it lies. */
+export async function openBase(source: FoldSource, file: SnapshotFile): Promise<SnapshotReader> {
+  const reader = await SnapshotReader.open(source.fileSystem, file.path);
+  const { header } = reader;
+  let reason: string | undefined;
+  if (header.logId !== source.log.id) reason = `it is of another log, ${header.logId}`;
+  else if (header.keys !== source.keys) reason = "its keys are of another kind";
+  else if (header.endOffset !== file.endOffset) reason = `it ends at offset ${header.endOffset}`;
+  if (reason === undefined) return reader;
+  reader.close();
+  throw corrupt(`this snapshot file does not belong here: ${reason}`, file.path, 0);
+}
+
+async function readDelta(
+  { log, keys }: FoldSource,
+  from: number,
+  to: number,
+  { pace, onCommits }: FoldOptions,
+): Promise<Delta> {
+  const delta = new Delta(keys);
+  for (const record of log.records({ from, to })) {
+    delta.apply(record);
+    if (!pace.due) continue;
+    onCommits?.(delta.commits, to - from);
+    await pace.rest();
+  }
+  onCommits?.(delta.commits, to - from);
+  return delta;
+}
+
+async function* mergedBatches(
+  base: SnapshotReader | undefined,
+  delta: Delta,
+  pace: Pace,
+): AsyncGenerator<readonly SnapshotEntry[], void, void> {
+  const sorted = await delta.sorted(pace);
+  for (const batch of sorted.merge(base?.blocks() ?? [])) {
+    yield batch;
+    if (pace.due) await pace.rest();
+  }
+}
+
+/** A state in memory, and the marks of all commits in it. */
+export interface LoadedState {
+  readonly state: State;
+  readonly marks: Map<string, Mark>;
+}
+
+/** For `fold`: builds the state in memory. */
+export async function loadState(folding: Folding): Promise<LoadedState> {
+  const builder = new StateBuilder();
+  for await (const batch of folding.batches()) {
+    for (const { key, value, offset, expiry } of batch) {
+      builder.append(key, { value, offset, expiry });
+    }
+  }
+  return { state: builder.build(), marks: folding.marks() };
+}

@@ -1,0 +1,105 @@
+// Where things are in a database's directory. Names are fixed or made of digits: nothing that was read from
+// a file or given as a key ever becomes part of a path.
+
+import { join } from "node:path";
+import { type DirectoryEntry, type FileSystem, FileSystemError } from "@tidemark/wal";
+
+const SNAPSHOT_NAME = /^(\d{20})\.snapshot$/;
+const SNAPSHOT_TEMPORARY_NAME = /^\d{20}\.snapshot\.new$/;
+
+export const IDENTITY_NAME = "DATABASE";
+/** What DATABASE is called while it is being made. */
+export const IDENTITY_TEMPORARY_NAME = "DATABASE.new";
+export const LOG_NAME = "log";
+export const SNAPSHOTS_NAME = "snapshots";
+
+export function logDirectory(directory: string): string {
+  return join(directory, LOG_NAME);
+}
+
+export function snapshotsDirectory(directory: string): string {
+  return join(directory, SNAPSHOTS_NAME);
+}
+
+/** Path of the snapshot file with every commit below `endOffset`, in the directory of snapshots. */
+export function snapshotName(directory: string, endOffset: number): string {
+  return join(directory, `${String(endOffset).padStart(20, "0")}.snapshot`);
+}
+
+export function snapshotTemporaryName(directory: string, endOffset: number): string {
+  return `${snapshotName(directory, endOffset)}.new`;
+}
+
+/** A snapshot file by its name. */
+export interface SnapshotFile {
+  readonly path: string;
+  readonly endOffset: number;
+}
+
+/** The snapshot files in a directory, the newest first; none where there is no such directory. */
+export async function listSnapshots(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<SnapshotFile[]> {
+  const files: SnapshotFile[] = [];
+  for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
+    const endOffset = Number(SNAPSHOT_NAME.exec(name)?.[1]);
+    // Numbers that no offset can have are not names of ours.
+    if (Number.isSafeInteger(endOffset)) files.push({ path: join(directory, name), endOffset });
+  }
+  return files.sort((a, b) => b.endOffset - a.endOffset);
+}
+
+/** Removes snapshot files that were never finished: what a crash during a checkpoint leaves behind. */
+export async function removeUnfinishedSnapshots(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<void> {
+  for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
+    if (SNAPSHOT_TEMPORARY_NAME.test(name)) await unlinkIfThere(fileSystem, join(directory, name));
+  }
+}
+
+/** The entries of a directory; undefined where there is none. */
+export async function listIfThere(
+  fileSystem: FileSystem,
+  directory: string,
+): Promise<DirectoryEntry[] | undefined> {
+  try {
+    return await fileSystem.list(directory);
+  } catch (error) {
+    if (isFileSystemError(error, "ENOENT")) return undefined;
+    throw error;
+  }
+}
+
+export async function unlinkIfThere(fileSystem: FileSystem, path: string): Promise<void> {
+  try {
+    await fileSystem.unlink(path);
+  } catch (error) {
+    if (!isFileSystemError(error, "ENOENT")) throw error;
+  }
+}
+
+/** Removes a directory of ours and all that is in it. */
+export async function removeTree(fileSystem: FileSystem, directory: string): Promise<void> {
+  for (const { name, kind } of (await listIfThere(fileSystem, directory)) ?? []) {
+    const path = join(directory, name);
+    if (kind === "directory") await removeTree(fileSystem, path);
+    else await unlinkIfThere(fileSystem, path);
+  }
+  await fileSystem.removeDirectory(directory);
+}
+
+/** Makes a directory unless it is there. */
+export async function makeDirectoryIfMissing(fileSystem: FileSystem, path: string): Promise<void> {
+  try {
+    await fileSystem.makeDirectory(path);
+  } catch (error) {
+    if (!isFileSystemError(error, "EEXIST")) throw error;
+  }
+}
+
+export function isFileSystemError(error: unknown, code: string): boolean {
+  return error instanceof FileSystemError && error.code === code;
+}

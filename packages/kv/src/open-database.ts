@@ -1,0 +1,234 @@
+// Opening: the directory, then the log, then the state. Nothing is changed in a directory that is something
+// else, and nothing is believed of a snapshot file that the log does not bear out.
+
+import { resolve } from "node:path";
+import {
+  type FileSystem,
+  Log,
+  LogError,
+  type RecoveryReport as LogRecoveryReport,
+} from "@tidemark/wal";
+import { checkPath, invalidArgument } from "./arguments.js";
+import type { Mark } from "./entry.js";
+import { corrupt, DatabaseError, hasCode } from "./errors.js";
+import { type FoldSource, fold, loadState, openBase, type SkippedSnapshot } from "./fold.js";
+import type { Identity } from "./identity.js";
+import { createIdentity, readIdentity } from "./identity-file.js";
+import {
+  IDENTITY_NAME,
+  IDENTITY_TEMPORARY_NAME,
+  LOG_NAME,
+  listIfThere,
+  listSnapshots,
+  logDirectory,
+  makeDirectoryIfMissing,
+  removeUnfinishedSnapshots,
+  SNAPSHOTS_NAME,
+  type SnapshotFile,
+  snapshotsDirectory,
+} from "./layout.js";
+import { COMMIT_BYTES_MAX } from "./operations.js";
+import type { ResolvedOptions } from "./options.js";
+import { Pace } from "./pace.js";
+import type { State } from "./state.js";
+
+/** What opening found and did. */
+export interface RecoveryReport {
+  /** What the log found and did: torn bytes, whether the last close was in order, and more. */
+  readonly log: LogRecoveryReport;
+  /** Path of the snapshot file that the state began from; undefined if from the log alone. */
+  readonly snapshot: string | undefined;
+  /** Snapshot files that could not be used, newest first. */
+  readonly skipped: readonly SkippedSnapshot[];
+  /** Commits of the log that were applied to it. */
+  readonly commits: number;
+  /** Time that opening took, in ms. */
+  readonly durationMs: number;
+}
+
+/** The parts of an open database. */
+export interface OpenedDatabase {
+  readonly directory: string;
+  readonly log: Log;
+  readonly source: FoldSource;
+  readonly state: State;
+  readonly marks: Map<string, Mark>;
+  /** End offset of the snapshot file that the state began from. */
+  readonly snapshotOffset: number | undefined;
+  readonly recovery: RecoveryReport;
+}
+
+export async function openDatabase(
+  given: string,
+  options: ResolvedOptions,
+): Promise<OpenedDatabase> {
+  const startMs = performance.now();
+  const directory = resolve(checkPath("directory", given));
+  await readyDirectory(directory, options);
+  const { log, source, snapshots } = await openSource(directory, options);
+  try {
+    await checkFit(source, snapshots);
+    if (!options.readOnly) await finishCreation(directory, options);
+    const pace = new Pace();
+    const folded = await fold(source, log.acknowledgedOffset, { pace }, loadState);
+    const recovery = {
+      log: log.recovery,
+      snapshot: folded.base?.path,
+      skipped: folded.skipped,
+      commits: folded.commits,
+      durationMs: performance.now() - startMs,
+    };
+    const snapshotOffset = folded.base?.endOffset;
+    return { directory, log, source, ...folded.result, snapshotOffset, recovery };
+  } catch (error) {
+    await log.close();
+    throw error;
+  }
+}
+
+/** Sees to it that there is a DATABASE of the right kind, and refuses every directory where there cannot be. */
+async function readyDirectory(directory: string, options: ResolvedOptions): Promise<void> {
+  const { fileSystem, createIfMissing, errorIfExists, clock } = options;
+  const entries = await listIfThere(fileSystem, directory);
+  const found = await readIdentity(fileSystem, directory);
+  if (found !== undefined) {
+    const complete = entries?.some(({ name }) => name === SNAPSHOTS_NAME);
+    if (errorIfExists && complete) {
+      throw new DatabaseError("KV_EXISTS", "there is a database already", { file: directory });
+    }
+    checkKeys(found, options);
+    return;
+  }
+  const names = entries?.map(({ name }) => name) ?? [];
+  await refuseForeign(directory, names, fileSystem);
+  if (!createIfMissing) throw noDatabase(directory);
+  await makeDirectoryIfMissing(fileSystem, directory);
+  await createIdentity(fileSystem, directory, { keys: options.keys, createdAt: clock() });
+  // Someone else may have been faster.
+  const made = await readIdentity(fileSystem, directory);
+  if (made !== undefined) checkKeys(made, options);
+}
+
+function noDatabase(directory: string): DatabaseError {
+  return new DatabaseError("KV_NOT_FOUND", "there is no database here", { file: directory });
+}
+
+function checkKeys({ keys }: Identity, options: ResolvedOptions): void {
+  if (keys === options.keys) return;
+  throw invalidArgument(
+    `the keys of this database are ${JSON.stringify(keys)}: open it with that as its option \`keys\``,
+  );
+}
+
+/** For a directory without DATABASE: empty, or what an unfinished creation left, or not ours to touch. */
+async function refuseForeign(
+  directory: string,
+  names: readonly string[],
+  fileSystem: FileSystem,
+): Promise<void> {
+  const others = names.filter((name) => name !== IDENTITY_TEMPORARY_NAME);
+  if (others.length === 0) return;
+  if (others.includes(LOG_NAME)) {
+    const log = await listIfThere(fileSystem, logDirectory(directory));
+    if (log?.some(({ name }) => name === "MANIFEST")) {
+      throw corrupt(`${IDENTITY_NAME} is missing beside a log`, directory);
+    }
+  }
+  throw invalidArgument(
+    `${directory} is not empty and holds no database: there is ${JSON.stringify(others[0])}`,
+  );
+}
+
+interface OpenedSource {
+  readonly log: Log;
+  readonly source: FoldSource;
+  /** Snapshot files, newest first, as they were before the log was opened. */
+  readonly snapshots: readonly SnapshotFile[];
+}
+
+/** Opens what earlier states of a database are made from, to be read only; its owner may be at work or dead. */
+export async function openExisting(
+  directory: string,
+  fileSystem: FileSystem,
+  clock: () => number,
+): Promise<OpenedSource> {
+  const identity = await readIdentity(fileSystem, directory);
+  if (identity === undefined) throw noDatabase(directory);
+  const log = { fileSystem, clock, maxRecordBytes: COMMIT_BYTES_MAX, readOnly: true };
+  const opened = await openSource(directory, { fileSystem, log, keys: identity.keys });
+  try {
+    await checkFit(opened.source, opened.snapshots);
+    return opened;
+  } catch (error) {
+    await opened.log.close();
+    throw error;
+  }
+}
+
+/** Opens the log of a database that is there; it is made where an unfinished creation has not come to it. */
+async function openSource(
+  directory: string,
+  { fileSystem, log: logOptions, keys }: Pick<ResolvedOptions, "fileSystem" | "log" | "keys">,
+): Promise<OpenedSource> {
+  // Listed before the log is opened: a writer beside a reader syncs its log before it writes a snapshot file.
+  const directoryOfSnapshots = snapshotsDirectory(directory);
+  const snapshots = await listSnapshots(fileSystem, directoryOfSnapshots);
+  const complete = (await listIfThere(fileSystem, directoryOfSnapshots)) !== undefined;
+  const logPath = logDirectory(directory);
+  const log = await openLog(logPath, complete, logOptions);
+  const source = { fileSystem, log, snapshots: directoryOfSnapshots, keys };
+  return { log, source, snapshots };
+}
+
+async function openLog(
+  path: string,
+  mustExist: boolean,
+  options: ResolvedOptions["log"],
+): Promise<Log> {
+  const { readOnly } = options;
+  try {
+    return await Log.open(path, readOnly ? options : { ...options, createIfMissing: !mustExist });
+  } catch (error) {
+    if (!mustExist || !(error instanceof LogError) || error.code !== "LOG_NOT_FOUND") throw error;
+    throw new DatabaseError("KV_CORRUPT", "the log of this database is missing", {
+      file: path,
+      cause: error,
+    });
+  }
+}
+
+/**
+ * Refuses a snapshot file that claims commits which the log does not have: a checkpoint covers only what is on
+ * stable storage, so either the log lost acknowledged commits or the file is not of this database.
+ */
+async function checkFit(source: FoldSource, snapshots: readonly SnapshotFile[]): Promise<void> {
+  const { endOffset } = source.log;
+  for (const file of snapshots) {
+    if (file.endOffset <= endOffset) continue;
+    if (!(await isSound(source, file))) continue;
+    throw new DatabaseError(
+      "KV_CORRUPT",
+      `a snapshot file holds the commits below ${file.endOffset}, but the log ends at ${endOffset}`,
+      { file: file.path, offset: endOffset },
+    );
+  }
+}
+
+/** Whether a file's header is that of a snapshot of this log: anything else claims nothing. */
+async function isSound(source: FoldSource, file: SnapshotFile): Promise<boolean> {
+  try {
+    const reader = await openBase(source, file);
+    reader.close();
+    return true;
+  } catch (error) {
+    if (hasCode(error, "KV_CORRUPT")) return false;
+    throw error;
+  }
+}
+
+/** The directory of snapshots comes last of all: where it is, there must be a log. */
+async function finishCreation(directory: string, { fileSystem }: ResolvedOptions): Promise<void> {
+  const snapshots = snapshotsDirectory(directory);
+  await makeDirectoryIfMissing(fileSystem, snapshots);
+  await removeUnfinishedSnapshots(fileSystem, snapshots);
+}

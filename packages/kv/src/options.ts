@@ -1,0 +1,86 @@
+// The options of a database: checked and completed once, at open.
+
+import { type FileSystem, type LogOptions, nodeFileSystem } from "@tidemark/wal";
+import { checkBoolean, checkCallable, checkProperties, invalid } from "./arguments.js";
+import type { KeyKind } from "./keys.js";
+import { COMMIT_BYTES_MAX } from "./operations.js";
+
+/** Options of the log that are the caller's; the database decides on the others itself. */
+export type DatabaseLogOptions = Pick<
+  LogOptions,
+  | "durability"
+  | "syncIntervalMs"
+  | "segmentBytes"
+  | "maxPendingBytes"
+  | "noteAfterMs"
+  | "onFailure"
+  | "onReport"
+  | "fileSystem"
+  | "clock"
+>;
+
+/** Options of `Database.open`; unknown or senseless ones reject with `KV_INVALID_ARGUMENT`. */
+export interface DatabaseOptions {
+  /** What keys are; fixed when the database is made. Default `"string"`. */
+  readonly keys?: KeyKind;
+  /** Durability, file system, clock and more, as `Log.open` of `@tidemark/wal` takes them. */
+  readonly log?: DatabaseLogOptions;
+  /** Shows the state as of opening, also beside a live writer; changes nothing on disk. Default false. */
+  readonly readOnly?: boolean;
+  /** Default true; false rejects with `KV_NOT_FOUND` where there is no database. */
+  readonly createIfMissing?: boolean;
+  /** Rejects with `KV_EXISTS` where there is a database. Default false. */
+  readonly errorIfExists?: boolean;
+}
+
+export interface ResolvedOptions {
+  readonly keys: KeyKind;
+  readonly log: LogOptions;
+  readonly readOnly: boolean;
+  readonly createIfMissing: boolean;
+  readonly errorIfExists: boolean;
+  readonly fileSystem: FileSystem;
+  /** ms since the Unix epoch. */
+  readonly clock: () => number;
+}
+
+const KNOWN = ["keys", "log", "readOnly", "createIfMissing", "errorIfExists"];
+
+const KNOWN_OF_LOG = [
+  "durability",
+  "syncIntervalMs",
+  "segmentBytes",
+  "maxPendingBytes",
+  "noteAfterMs",
+  "onFailure",
+  "onReport",
+  "fileSystem",
+  "clock",
+];
+
+export function resolveOptions(options: DatabaseOptions = {}): ResolvedOptions {
+  checkProperties("options", options, KNOWN);
+  const { keys = "string", log = {}, readOnly = false, errorIfExists = false } = options;
+  if (keys !== "string" && keys !== "bytes") throw invalid("keys", '"string" or "bytes"', keys);
+  checkProperties("options.log", log, KNOWN_OF_LOG);
+  checkBoolean("readOnly", readOnly);
+  checkBoolean("errorIfExists", errorIfExists);
+  const createIfMissing = checkBoolean("createIfMissing", options.createIfMissing ?? !readOnly);
+  if (readOnly && (createIfMissing || errorIfExists)) {
+    throw invalid("createIfMissing or errorIfExists", "left out with readOnly", true);
+  }
+  return {
+    keys,
+    log: logOptions(log, readOnly),
+    readOnly,
+    createIfMissing,
+    errorIfExists,
+    fileSystem: log.fileSystem ?? nodeFileSystem,
+    clock: checkCallable("clock", log.clock ?? Date.now),
+  };
+}
+
+/** A record has to hold the largest commit; whether there has to be a log is decided by the database. */
+function logOptions(log: DatabaseLogOptions, readOnly: boolean): LogOptions {
+  return { ...log, maxRecordBytes: COMMIT_BYTES_MAX, readOnly };
+}

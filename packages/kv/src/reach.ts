@@ -1,0 +1,104 @@
+// Which commits can be gone back to, and which of them a target means.
+
+import { show } from "./arguments.js";
+import type { Mark } from "./entry.js";
+import { DatabaseError, type ReachableRange } from "./errors.js";
+import { type FoldSource, openBase } from "./fold.js";
+import { listSnapshots, type SnapshotFile } from "./layout.js";
+import type { ResolvedTarget } from "./target.js";
+
+/** A point in the past that exists. */
+export interface Destination {
+  /** The last commit of the state. */
+  readonly offset: number;
+  /** For expiry; undefined for the time of that commit. */
+  readonly time: number | undefined;
+}
+
+/** Finds what a target means among acknowledged commits. Rejects with `KV_TARGET_OUT_OF_RANGE`. */
+export async function findDestination(
+  source: FoldSource,
+  target: ResolvedTarget,
+  now: number,
+  marks: () => Promise<ReadonlyMap<string, Mark>>,
+): Promise<Destination> {
+  const reachable = await reachableRange(source);
+  if (target.kind === "offset") return within(reachable, target.offset, undefined, target);
+  if (target.kind === "mark") {
+    const mark = (await marks()).get(target.name);
+    if (mark === undefined) throw outOfRange(reachable, target);
+    return within(reachable, mark.offset, undefined, target);
+  }
+  if (target.time > now) throw outOfRange(reachable, target);
+  const offset = await offsetAtOrBefore(source, target.time);
+  return within(reachable, offset, target.time, target);
+}
+
+function within(
+  reachable: ReachableRange | undefined,
+  offset: number | undefined,
+  time: number | undefined,
+  target: ResolvedTarget,
+): Destination {
+  if (offset !== undefined && reachable !== undefined) {
+    if (offset >= reachable.first && offset <= reachable.last) return { offset, time };
+  }
+  throw outOfRange(reachable, target);
+}
+
+/** The last commit at or before a time; undefined if there is none. */
+async function offsetAtOrBefore(source: FoldSource, time: number): Promise<number | undefined> {
+  const { log } = source;
+  const offset = log.offsetAt(time + 1) - 1;
+  if (offset >= log.startOffset) return offset;
+  if (log.startOffset === 0) return undefined;
+  // Before the log's first record there is only what the oldest snapshot file holds.
+  const oldest = await oldestBase(source);
+  if (oldest === undefined) return undefined;
+  const reader = await openBase(source, oldest);
+  reader.close();
+  return reader.header.time <= time ? oldest.endOffset - 1 : undefined;
+}
+
+/** The oldest snapshot file that the log goes on from. */
+async function oldestBase({
+  fileSystem,
+  log,
+  snapshots,
+}: FoldSource): Promise<SnapshotFile | undefined> {
+  const files = await listSnapshots(fileSystem, snapshots);
+  return files.findLast(({ endOffset }) => endOffset >= log.startOffset);
+}
+
+/** The commits whose state can be rebuilt; undefined if there is none. */
+async function reachableRange(source: FoldSource): Promise<ReachableRange | undefined> {
+  const { startOffset, acknowledgedOffset } = source.log;
+  const last = acknowledgedOffset - 1;
+  const oldest = startOffset === 0 ? undefined : await oldestBase(source);
+  const first = startOffset === 0 ? 0 : oldest && oldest.endOffset - 1;
+  return first === undefined || first > last ? undefined : { first, last };
+}
+
+/** For a target that no commit can be, not even one that waits. */
+export async function outOfReach(
+  source: FoldSource,
+  target: ResolvedTarget,
+): Promise<DatabaseError> {
+  return outOfRange(await reachableRange(source), target);
+}
+
+function outOfRange(reachable: ReachableRange | undefined, target: ResolvedTarget): DatabaseError {
+  const range =
+    reachable === undefined
+      ? "there is no commit yet"
+      : `commits ${reachable.first} to ${reachable.last} can be reached`;
+  return new DatabaseError("KV_TARGET_OUT_OF_RANGE", `no state ${describe(target)}: ${range}`, {
+    reachable,
+  });
+}
+
+function describe(target: ResolvedTarget): string {
+  if (target.kind === "offset") return `at offset ${target.offset}`;
+  if (target.kind === "mark") return `at mark ${show(target.name)}`;
+  return `at time ${target.time}`;
+}

@@ -1,0 +1,120 @@
+// Reading, the same for the present, a view of the past and the inside of a transaction: keys in the caller's
+// form go in, values made anew come out.
+
+import { invalid } from "./arguments.js";
+import type { Entry } from "./entry.js";
+import { DatabaseError } from "./errors.js";
+import type { Key, KeyCodec } from "./keys.js";
+import { type Range, resolveRange } from "./range.js";
+import type { Clock, State } from "./state.js";
+import { decodeValue } from "./values.js";
+
+/** What can be read. Keys have the order of their UTF-8 or of their bytes. */
+export interface Reading<V, K extends Key> {
+  /** Count of keys. */
+  readonly size: number;
+  /** The value of a key, the caller's own; undefined if there is no such key (or if that is its value: see `has`). */
+  get(key: K): V | undefined;
+  /** The values of keys, in the order of the keys. */
+  getMany(keys: readonly K[]): (V | undefined)[];
+  has(key: K): boolean;
+  /** Keys with their values, as of the call, whatever is written while it runs. */
+  entries(range?: Range<K>): IterableIterator<[key: K, value: V]>;
+  /** As `entries`, without decoding values. */
+  keys(range?: Range<K>): IterableIterator<K>;
+  values(range?: Range<K>): IterableIterator<V>;
+}
+
+/** A state to read, and the clock by which expiry is judged. */
+export interface ReadPoint<K extends Key> {
+  readonly state: State;
+  readonly keys: KeyCodec<K>;
+  readonly clock: Clock;
+}
+
+export function readValue<V, K extends Key>(point: ReadPoint<K>, key: K): V | undefined {
+  const stored = point.keys.encode(key);
+  const entry = point.state.get(stored, point.clock);
+  return entry === undefined ? undefined : readBack<V>(entry, point.keys, stored);
+}
+
+export function readValues<V, K extends Key>(
+  point: ReadPoint<K>,
+  keys: readonly K[],
+): (V | undefined)[] {
+  if (!Array.isArray(keys)) throw invalid("keys", "an array of keys", keys);
+  return keys.map((key: K) => readValue<V, K>(point, key));
+}
+
+export function hasKey<K extends Key>(point: ReadPoint<K>, key: K): boolean {
+  return point.state.get(point.keys.encode(key), point.clock) !== undefined;
+}
+
+/** Checks the range and takes the state as it is at the call. */
+export function readEntries<V, K extends Key>(
+  point: ReadPoint<K>,
+  range: Range<K> | undefined,
+): IterableIterator<[key: K, value: V]> {
+  const { keys } = point;
+  return select(point, range, (stored, entry) => [
+    keys.decode(stored),
+    readBack<V>(entry, keys, stored),
+  ]);
+}
+
+export function readKeys<K extends Key>(
+  point: ReadPoint<K>,
+  range: Range<K> | undefined,
+): IterableIterator<K> {
+  return select(point, range, (stored) => point.keys.decode(stored));
+}
+
+export function readOnlyValues<V, K extends Key>(
+  point: ReadPoint<K>,
+  range: Range<K> | undefined,
+): IterableIterator<V> {
+  return select(point, range, (stored, entry) => readBack<V>(entry, point.keys, stored));
+}
+
+function select<K extends Key, T>(
+  { state, keys, clock }: ReadPoint<K>,
+  range: Range<K> | undefined,
+  pick: (stored: string, entry: Entry) => T,
+): IterableIterator<T> {
+  const { interval, reverse, limit } = resolveRange(range, keys);
+  return take(state.fork().entries(interval, reverse, clock()), limit, pick);
+}
+
+function* take<T>(
+  entries: Iterable<[string, Entry]>,
+  limit: number,
+  pick: (stored: string, entry: Entry) => T,
+): Generator<T, void, void> {
+  let left = limit;
+  if (left === 0) return;
+  for (const [stored, entry] of entries) {
+    yield pick(stored, entry);
+    left -= 1;
+    if (left === 0) return;
+  }
+}
+
+/** What a key had been given. The type is the caller's word: the log has no types. */
+function readBack<V>(entry: Entry, keys: KeyCodec<Key>, stored: string): V {
+  try {
+    return decodeValue(entry.value) as V;
+  } catch (cause) {
+    if (!(cause instanceof DatabaseError)) throw cause;
+    const key = keys.decode(stored);
+    const shown =
+      typeof key === "string" ? JSON.stringify(key.slice(0, 80)) : `of ${key.length} bytes`;
+    throw new DatabaseError(
+      cause.code,
+      `the value of key ${shown} cannot be read: ${cause.message}`,
+      {
+        offset: entry.offset,
+        cause,
+      },
+    );
+  }
+}

@@ -1,0 +1,262 @@
+// Restoring: a new database with the state that another had at some point. The source is only read.
+// Invariant: at the destination there is nothing, or the whole: everything is made under another name beside
+// it, without the file that makes a directory a database until all else has been read back, and renamed last.
+
+import { randomBytes } from "node:crypto";
+import { dirname, relative, resolve } from "node:path";
+import { type Ancestry, type FileSystem, Log, nodeFileSystem } from "@tidemark/wal";
+import {
+  checkBoolean,
+  checkCallable,
+  checkPath,
+  checkProperties,
+  checkSignal,
+  invalidArgument,
+} from "./arguments.js";
+import { corrupt, DatabaseError, databaseError } from "./errors.js";
+import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
+import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
+import { createIdentity } from "./identity-file.js";
+import {
+  isFileSystemError,
+  listIfThere,
+  logDirectory,
+  removeTree,
+  snapshotName,
+  snapshotsDirectory,
+} from "./layout.js";
+import { openExisting } from "./open-database.js";
+import { Pace } from "./pace.js";
+import { findDestination } from "./reach.js";
+import { type ResolvedTarget, resolveTarget, type Target } from "./target.js";
+
+export interface RestoreOptions {
+  /** Only says what would be done, down to the count of entries; writes nothing. Default false. */
+  readonly dryRun?: boolean;
+  /** Told now and then how far it is. */
+  readonly onProgress?: (progress: FoldProgress) => void;
+  readonly signal?: AbortSignal;
+  readonly fileSystem?: FileSystem;
+  /** ms since the Unix epoch; default `Date.now`. */
+  readonly clock?: () => number;
+}
+
+/** What a restore did, or would do. */
+export interface RestoreReport {
+  readonly dryRun: boolean;
+  /** Absolute paths. */
+  readonly source: string;
+  readonly destination: string;
+  /** The last commit of the state. The new database goes on with the offset after it. */
+  readonly offset: number;
+  /** Time of that commit, in ms since the Unix epoch. */
+  readonly time: number;
+  /** Path of the source's snapshot file that it began from; undefined if from the log alone. */
+  readonly snapshot: string | undefined;
+  /** Snapshot files of the source that could not be used. */
+  readonly skipped: readonly SkippedSnapshot[];
+  /** Commits of the source's log that were read: from `from` to `offset`, both inclusive. */
+  readonly commits: number;
+  readonly from: number;
+  /** Count of entries, keys whose expiry has passed among them. */
+  readonly entries: number;
+  /** Where the new log comes from: the source's id and the first offset that they do not share. */
+  readonly ancestry: Ancestry;
+  /** UUID of the new log; undefined in a dry run. */
+  readonly logId: string | undefined;
+  readonly durationMs: number;
+}
+
+interface Restoring {
+  readonly fileSystem: FileSystem;
+  readonly clock: () => number;
+  readonly pace: Pace;
+  readonly onProgress: ((progress: FoldProgress) => void) | undefined;
+  readonly source: FoldSource;
+  /** The last commit to be restored. */
+  readonly offset: number;
+}
+
+/**
+ * Makes a new database with the state that `source` had at `target`, in a directory that does not exist or is
+ * empty. The source may be open, here or in another process, or have crashed: it is opened read-only. Durable when it
+ * resolves. Rejects, leaving nothing, with `KV_NOT_FOUND` (no source), `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
+ * `KV_TARGET_OUT_OF_RANGE`, `KV_CORRUPT`, `KV_UNSUPPORTED_VERSION`, `KV_NO_SPACE`, `KV_IO` or the signal's reason.
+ * What a crash leaves is a directory beside the destination, named for it and `.restoring-`, that is no database.
+ */
+export async function restore(
+  source: string,
+  destination: string,
+  target: Target,
+  options: RestoreOptions = {},
+): Promise<RestoreReport> {
+  try {
+    const startMs = performance.now();
+    checkOptions(options);
+    const resolved = resolveTarget(target);
+    const from = resolve(checkPath("source", source));
+    const to = resolve(checkPath("destination", destination));
+    const report = await restoreChecked(from, to, resolved, options);
+    return { ...report, durationMs: performance.now() - startMs };
+  } catch (error) {
+    throw databaseError(error);
+  }
+}
+
+type TimelessReport = Omit<RestoreReport, "durationMs">;
+
+function checkOptions(options: RestoreOptions): void {
+  checkProperties("options", options, ["dryRun", "onProgress", "signal", "fileSystem", "clock"]);
+  if (options.dryRun !== undefined) checkBoolean("dryRun", options.dryRun);
+  if (options.onProgress !== undefined) checkCallable("onProgress", options.onProgress);
+  if (options.clock !== undefined) checkCallable("clock", options.clock);
+  checkSignal(options.signal);
+}
+
+async function restoreChecked(
+  from: string,
+  to: string,
+  target: ResolvedTarget,
+  options: RestoreOptions,
+): Promise<TimelessReport> {
+  const { fileSystem = nodeFileSystem, clock = Date.now, onProgress, signal } = options;
+  const pace = new Pace(signal);
+  await checkDestination(fileSystem, from, to);
+  const { source, log } = await openExisting(from, fileSystem, clock);
+  try {
+    const marks = () => marksOf(source, pace);
+    const { offset } = await findDestination(source, target, clock(), marks);
+    const restoring = { fileSystem, clock, pace, onProgress, source, offset };
+    const paths = { source: from, destination: to };
+    return options.dryRun === true
+      ? { ...paths, ...(await plan(restoring)) }
+      : { ...paths, ...(await make(restoring, to)) };
+  } finally {
+    await log.close();
+  }
+}
+
+async function checkDestination(fileSystem: FileSystem, from: string, to: string): Promise<void> {
+  const path = relative(from, to);
+  if (path === "" || !/^\.\.([/\\]|$)|^([A-Za-z]:)?[/\\]/.test(path)) {
+    throw invalidArgument(
+      "the destination is the source or lies within it, which is never written",
+    );
+  }
+  if (await isOccupied(fileSystem, to)) {
+    throw new DatabaseError("KV_EXISTS", "the destination is not empty", { file: to });
+  }
+}
+
+async function isOccupied(fileSystem: FileSystem, path: string): Promise<boolean> {
+  try {
+    return ((await listIfThere(fileSystem, path)) ?? []).length > 0;
+  } catch (error) {
+    if (isFileSystemError(error, "ENOTDIR")) return true;
+    throw error;
+  }
+}
+
+async function marksOf(source: FoldSource, pace: Pace) {
+  const end = source.log.acknowledgedOffset;
+  const { result } = await fold(source, end, { pace }, async (folding) => {
+    for await (const _ of folding.batches()) void _;
+    return folding.marks();
+  });
+  return result;
+}
+
+/** What both kinds of run report of the fold. */
+function reportOf<T>({ source, offset }: Restoring, { base, skipped, commits, time }: Folded<T>) {
+  const ancestry = { logId: source.log.id, offset: offset + 1 };
+  const from = base?.endOffset ?? source.log.startOffset;
+  return { offset, time, snapshot: base?.path, skipped, commits, from, ancestry };
+}
+
+async function plan(restoring: Restoring) {
+  const { source, offset, pace } = restoring;
+  const folded = await fold(source, offset + 1, { pace }, async (folding) => {
+    let entries = 0;
+    for await (const batch of folding.batches()) entries += batch.length;
+    return entries;
+  });
+  const entries = folded.result;
+  return { ...reportOf(restoring, folded), dryRun: true, entries, logId: undefined };
+}
+
+async function make(restoring: Restoring, destination: string) {
+  const { fileSystem, offset, source, clock } = restoring;
+  const temporary = `${destination}.restoring-${randomBytes(4).toString("hex")}`;
+  try {
+    await fileSystem.makeDirectory(temporary);
+    const logId = await makeLog(restoring, temporary);
+    const directory = snapshotsDirectory(temporary);
+    await fileSystem.makeDirectory(directory);
+    const { pace, onProgress } = restoring;
+    const options = { pace, createdAt: clock(), onProgress };
+    const place = { fileSystem, directory, logId };
+    const folded = await foldToFile(source, offset + 1, place, options);
+    const entries = folded.result.header.entryCount;
+    await readBack(restoring, temporary, logId, entries);
+    // From here on it is a whole database, under another name.
+    await createIdentity(fileSystem, temporary, { keys: source.keys, createdAt: clock() });
+    await publish(fileSystem, temporary, destination);
+    return { ...reportOf(restoring, folded), dryRun: false, entries, logId };
+  } catch (error) {
+    // What cannot be removed stays, and is no database; why the restore failed matters more.
+    await removeTree(fileSystem, temporary).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** An empty log that goes on after the target. */
+async function makeLog(restoring: Restoring, directory: string): Promise<string> {
+  const { fileSystem, clock, source, offset } = restoring;
+  const startOffset = offset + 1;
+  const ancestry = { logId: source.log.id, offset: startOffset };
+  // No commit of the new log is older than what it goes on from.
+  const { lastTime } = source.log;
+  const notBefore = () => Math.max(clock(), lastTime);
+  const options = { fileSystem, startOffset, ancestry, clock: notBefore, errorIfExists: true };
+  const log = await Log.open(logDirectory(directory), options);
+  await log.close();
+  return log.id;
+}
+
+/** Opens what was made as a database would, and reads it to its end. */
+async function readBack(
+  { fileSystem, clock, offset, source, pace }: Restoring,
+  directory: string,
+  logId: string,
+  entries: number,
+): Promise<void> {
+  const log = await Log.open(logDirectory(directory), { fileSystem, clock, readOnly: true });
+  try {
+    const snapshots = snapshotsDirectory(directory);
+    const made = { fileSystem, log, snapshots, keys: source.keys };
+    const file = { path: snapshotName(snapshots, offset + 1), endOffset: offset + 1 };
+    const { header } = await verifySnapshot(made, file, pace);
+    const same =
+      log.id === logId &&
+      log.startOffset === offset + 1 &&
+      log.endOffset === offset + 1 &&
+      header.entryCount === entries;
+    if (!same) throw corrupt("what was written reads back as something else", directory);
+  } finally {
+    await log.close();
+  }
+}
+
+async function publish(
+  fileSystem: FileSystem,
+  temporary: string,
+  destination: string,
+): Promise<void> {
+  // Not on every system does a rename replace an empty directory.
+  if ((await listIfThere(fileSystem, destination)) !== undefined) {
+    await fileSystem.removeDirectory(destination);
+  }
+  await fileSystem.rename(temporary, destination);
+  // Until this sync, a crash can bring back the temporary name: nothing, or the whole, at the destination.
+  await fileSystem.syncDirectory(dirname(destination));
+}

@@ -1,0 +1,105 @@
+// A transaction: reads its own writes on a fork of the present, and is one commit or none.
+
+import { ByteWriter } from "./byte-writer.js";
+import { DatabaseError } from "./errors.js";
+import type { Key } from "./keys.js";
+import { COMMIT_BYTES_MAX } from "./operations.js";
+import type { Range } from "./range.js";
+import {
+  hasKey,
+  type Reading,
+  type ReadPoint,
+  readEntries,
+  readKeys,
+  readOnlyValues,
+  readValue,
+  readValues,
+} from "./reading.js";
+import { type StoredValue, storeValue } from "./stored-value.js";
+import { ValueEncoder } from "./value-encoder.js";
+
+/** What a transaction's function returned, and the offset of its commit. */
+export interface TransactionOutcome<T> {
+  readonly offset: number;
+  readonly result: T;
+}
+
+/** What a transaction's function may return: no promise, since the transaction ends when it returns. */
+export type Immediate<T> = T extends PromiseLike<unknown> ? never : T;
+
+/** What a transaction works on, and what it has written; the database's side of it. */
+export interface TransactionScope<K extends Key> {
+  /** Its state is the transaction's own. */
+  readonly point: ReadPoint<K>;
+  /** Offset of the commit that it would become. */
+  readonly offset: number;
+  /** The last that it did to each key; undefined is a deletion. */
+  readonly writes: Map<string, StoredValue | undefined>;
+  ended: boolean;
+}
+
+/** What the function given to `Database.transaction` gets; of no use after it has returned. */
+export class Transaction<V = unknown, K extends Key = string> implements Reading<V, K> {
+  readonly #scope: TransactionScope<K>;
+
+  constructor(scope: TransactionScope<K>) {
+    this.#scope = scope;
+  }
+
+  /** Sets a value, which is encoded at the call. Throws `KV_INVALID_KEY` or `KV_VALUE_NOT_STORABLE`. */
+  put(key: K, value: V): void {
+    const { state, keys } = this.#open;
+    const stored = keys.encode(key);
+    const encoded = encodeAlone(value);
+    state.set(stored, { value: encoded, offset: this.#scope.offset, expiry: undefined });
+    this.#scope.writes.set(stored, encoded);
+  }
+
+  /** Deletes a key, whether it is there or not. */
+  del(key: K): void {
+    const { state, keys } = this.#open;
+    const stored = keys.encode(key);
+    state.delete(stored);
+    this.#scope.writes.set(stored, undefined);
+  }
+
+  get size(): number {
+    const { state, clock } = this.#open;
+    return state.size(clock);
+  }
+
+  get(key: K): V | undefined {
+    return readValue(this.#open, key);
+  }
+
+  getMany(keys: readonly K[]): (V | undefined)[] {
+    return readValues(this.#open, keys);
+  }
+
+  has(key: K): boolean {
+    return hasKey(this.#open, key);
+  }
+
+  entries(range?: Range<K>): IterableIterator<[key: K, value: V]> {
+    return readEntries(this.#open, range);
+  }
+
+  keys(range?: Range<K>): IterableIterator<K> {
+    return readKeys(this.#open, range);
+  }
+
+  values(range?: Range<K>): IterableIterator<V> {
+    return readOnlyValues(this.#open, range);
+  }
+
+  get #open(): ReadPoint<K> {
+    if (!this.#scope.ended) return this.#scope.point;
+    throw new DatabaseError("KV_CLOSED", "this transaction has ended");
+  }
+}
+
+function encodeAlone(value: unknown): StoredValue {
+  const out = new ByteWriter(COMMIT_BYTES_MAX);
+  new ValueEncoder(out).encode(value);
+  return storeValue(out.bytes, 0, out.length);
+}

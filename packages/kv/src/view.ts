@@ -1,0 +1,59 @@
+// A view: the database as it was at one offset, in memory, for as long as someone holds it.
+
+import type { Key, KeyCodec } from "./keys.js";
+import type { Range } from "./range.js";
+import {
+  hasKey,
+  type Reading,
+  type ReadPoint,
+  readEntries,
+  readKeys,
+  readOnlyValues,
+  readValue,
+  readValues,
+} from "./reading.js";
+import type { State } from "./state.js";
+
+/** A state that does not change. It is let go of by not being referred to; closing the database does not end it. */
+export class View<V = unknown, K extends Key = string> implements Reading<V, K> {
+  /** Offset of the last commit included; one below the first offset of the log if there is none. */
+  readonly offset: number;
+  /** Time in ms as of which it is: keys whose expiry had come by then are gone. */
+  readonly time: number;
+  readonly #point: ReadPoint<K>;
+
+  /** Made by `Database.snapshot` and `Database.at`. */
+  constructor(state: State, keys: KeyCodec<K>, offset: number, time: number) {
+    this.offset = offset;
+    this.time = time;
+    this.#point = { state, keys, clock: () => time };
+  }
+
+  get size(): number {
+    return this.#point.state.size(this.#point.clock);
+  }
+
+  get(key: K): V | undefined {
+    return readValue(this.#point, key);
+  }
+
+  getMany(keys: readonly K[]): (V | undefined)[] {
+    return readValues(this.#point, keys);
+  }
+
+  has(key: K): boolean {
+    return hasKey(this.#point, key);
+  }
+
+  entries(range?: Range<K>): IterableIterator<[key: K, value: V]> {
+    return readEntries(this.#point, range);
+  }
+
+  keys(range?: Range<K>): IterableIterator<K> {
+    return readKeys(this.#point, range);
+  }
+
+  values(range?: Range<K>): IterableIterator<V> {
+    return readOnlyValues(this.#point, range);
+  }
+}

@@ -1,0 +1,38 @@
+// What callers give to write: options and batches, checked before anything is encoded.
+
+import { checkBoolean, checkProperties, invalid, invalidArgument, show } from "./arguments.js";
+import type { Key } from "./keys.js";
+
+/** Options of one write. */
+export interface WriteOptions {
+  /** Resolve once on stable storage, whatever the log's durability. */
+  readonly sync?: boolean;
+}
+
+/** One operation of a batch. */
+export type BatchOperation<V = unknown, K extends Key = string> =
+  | { readonly type: "put"; readonly key: K; readonly value: V }
+  | { readonly type: "del"; readonly key: K };
+
+/** Whether the write asks for stable storage. */
+export function resolveSync(options: WriteOptions | undefined): boolean {
+  if (options === undefined) return false;
+  checkProperties("options", options, ["sync"]);
+  return options.sync === undefined ? false : checkBoolean("sync", options.sync);
+}
+
+export function checkBatch<V, K extends Key>(
+  operations: readonly BatchOperation<V, K>[],
+): readonly BatchOperation<V, K>[] {
+  if (!Array.isArray(operations)) throw invalid("operations", "an array", operations);
+  for (const [i, operation] of operations.entries()) {
+    const name = `operations[${i}]`;
+    checkProperties(name, operation, ["type", "key", "value"]);
+    const { type } = operation;
+    if (type === "put" && !("value" in operation)) throw invalidArgument(`${name} has no value`);
+    if (type !== "put" && type !== "del") {
+      throw invalidArgument(`${name}.type has to be "put" or "del", not ${show(type)}`);
+    }
+  }
+  return operations;
+}
