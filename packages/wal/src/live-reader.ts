@@ -89,7 +89,6 @@ export class LiveReader {
       const manifest = readManifest(this.#fileSystem, this.#directory);
       if (manifest === undefined) throw noLog(this.#fileSystem, this.#directory);
       try {
-        if (manifest.generation !== this.#manifest.generation) this.#adopt(manifest);
         this.#advance(manifest);
         return;
       } catch (error) {
@@ -125,95 +124,100 @@ export class LiveReader {
     clearTimeout(this.#timer);
   }
 
-  /** Takes over another manifest's segments; those that it shares stay as they are. */
-  #adopt(manifest: Manifest): void {
+  /** Reads on up to what is proved durable; changes what is shown only once all of it is known. */
+  #advance(manifest: Manifest): void {
     const { list } = this;
-    const entries = listEntries(this.#fileSystem, this.#directory);
-    if (entries === undefined) throw notFound(this.#directory);
-    checkFiles(this.#fileSystem, this.#directory, manifest, entries);
-    const { sealed, unsealed } = segmentsOf(this.#fileSystem, this.#directory, manifest);
+    const renewed = manifest.generation !== this.#manifest.generation;
+    if (renewed) checkPresent(this.#fileSystem, this.#directory, manifest);
+    const cut = manifest.truncationGeneration !== list.truncationGeneration;
+    const before = cut ? Math.min(this.#provedOffset, manifest.truncatedFrom) : this.#provedOffset;
+    const liveBefore = isWritten(this.#fileSystem, this.#directory);
     const known = new Map(list.segments.map((segment) => [segment.id, segment]));
-    const segments = [...sealed, ...unsealed].map((fresh) => {
-      const old = known.get(fresh.id);
-      return old?.sealed === fresh.sealed ? old : fresh;
-    });
-    const cuts = manifest.truncationGeneration - list.truncationGeneration;
+    const { sealed, unsealed } = segmentsOf(this.#fileSystem, this.#directory, manifest, known);
+    const found = this.#probe(unsealed, Math.max(before, manifest.floor.offset));
+    const live = liveBefore || isWritten(this.#fileSystem, this.#directory);
+    // Beside a live writer the batches above may yet be rejected and cut back.
+    const shown = extend(found, live ? found.provedOffset : found.endOffset);
+    const segments = [...sealed, ...shown];
     const gone = list.segments.filter((segment) => !segments.includes(segment));
     list.replace(segments);
     list.startOffset = manifest.startOffset;
+    if (cut) list.cut(manifest.truncatedFrom, manifest.truncationGeneration);
     this.#manifest = manifest;
-    if (cuts > 0) {
-      this.#provedOffset = Math.min(this.#provedOffset, manifest.truncatedFrom);
-      list.cut(manifest.truncatedFrom, manifest.truncationGeneration);
+    this.#provedOffset = found.provedOffset;
+    const grew = this.#moveEnd(segments[segments.length - 1]?.endOffset ?? manifest.startOffset);
+    for (const segment of [...gone, ...unsealed]) {
+      if (!segments.includes(segment)) segment.closeSync();
     }
-    for (const segment of gone) segment.closeSync();
+    if (grew || cut) list.wake();
   }
 
-  /** Reads on in the unsealed segments up to what is proved durable. */
-  #advance(manifest: Manifest): void {
-    const { list } = this;
-    const live = isWritten(this.#fileSystem, this.#directory);
-    let offset = manifest.startOffset;
-    let proved = Math.max(this.#provedOffset, manifest.floor.offset);
-    const found: { segment: Segment; headers: BatchHeader[] }[] = [];
-    for (const segment of list.segments) {
-      if (segment.sealed) {
-        offset = segment.endOffset;
-        continue;
-      }
-      if (segment.size === SEGMENT_HEADER_LENGTH) segment.begin(offset);
-      const headers: BatchHeader[] = [];
-      const limit = segment.file.sizeSync();
-      const scan = new StoreScan(segment, segment.marker, {
-        from: segment.size,
-        limit,
-        offset: segment.endOffset,
-        time: segment.createdAt,
-      });
-      for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
-        headers.push(batch.header);
-        proved = Math.max(proved, batch.header.durableOffset);
-      }
-      found.push({ segment, headers });
-      offset = scan.offset;
-      if (scan.stop?.kind === "unsupported") throw scan.error(segment.path);
-      if (scan.stop?.kind === "bad") {
-        if (offset < proved) throw scan.error(segment.path);
-        break;
-      }
+  /** As `probe`; lets go of what it opened when that throws. */
+  #probe(unsealed: readonly Segment[], floor: number): Probe {
+    try {
+      return probe(unsealed, floor, this.#directory);
+    } catch (error) {
+      for (const segment of unsealed) if (!this.list.segments.includes(segment)) segment.closeSync();
+      throw error;
     }
-    if (offset < proved) {
-      throw new LogError("LOG_CORRUPT", "records that had been acknowledged are missing", {
-        file: this.#directory,
-        offset,
-        expected: `records up to ${proved - 1} at least`,
-      });
-    }
-    // Beside a live writer the batches above may yet be rejected and cut back.
-    this.#show(found, live ? proved : offset, Math.max(proved, this.#provedOffset));
   }
 
-  #show(
-    found: readonly { segment: Segment; headers: readonly BatchHeader[] }[],
-    end: number,
-    proved: number,
-  ): void {
+  #moveEnd(endOffset: number): boolean {
     const { list } = this;
-    let endOffset = list.startOffset;
-    for (const segment of list.segments) if (segment.sealed) endOffset = segment.endOffset;
-    for (const { segment, headers } of found) {
-      for (const header of headers) {
-        if (header.firstOffset + header.count > end) break;
-        segment.extend(header);
-      }
-      endOffset = Math.max(endOffset, segment.endOffset);
-    }
-    this.#provedOffset = proved;
-    const grew = endOffset > list.endOffset;
+    const durableOffset = Math.min(endOffset, this.#provedOffset);
+    const grew = endOffset > list.endOffset || durableOffset > list.durableOffset;
     list.endOffset = endOffset;
-    list.durableOffset = Math.min(endOffset, Math.max(proved, list.durableOffset));
-    if (grew) list.wake();
+    list.durableOffset = durableOffset;
+    return grew;
   }
+}
+
+/** Batches behind what is shown, whole and in order. */
+interface Probe {
+  readonly found: readonly { segment: Segment; headers: readonly BatchHeader[] }[];
+  readonly endOffset: number;
+  readonly provedOffset: number;
+}
+
+/** Looks for whole batches behind what each segment reaches to. Throws if they end below what is proved durable. */
+function probe(segments: readonly Segment[], floor: number, directory: string): Probe {
+  const found: { segment: Segment; headers: BatchHeader[] }[] = [];
+  let offset = segments[0]?.baseOffset ?? floor;
+  let provedOffset = floor;
+  for (const segment of segments) {
+    if (segment.size === SEGMENT_HEADER_LENGTH) segment.begin(offset);
+    const headers: BatchHeader[] = [];
+    const range = { from: segment.size, limit: segment.file.sizeSync(), offset: segment.endOffset };
+    const scan = new StoreScan(segment, segment.marker, { ...range, time: segment.createdAt });
+    for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {
+      headers.push(batch.header);
+      provedOffset = Math.max(provedOffset, batch.header.durableOffset);
+    }
+    found.push({ segment, headers });
+    offset = scan.offset;
+    if (scan.stop?.kind === "unsupported") throw scan.error(segment.path);
+    if (scan.stop?.kind !== "bad") continue;
+    if (offset < provedOffset) throw scan.error(segment.path);
+    break;
+  }
+  if (offset >= provedOffset) return { found, endOffset: offset, provedOffset };
+  throw new LogError("LOG_CORRUPT", "records that had been acknowledged are missing", {
+    file: directory,
+    offset,
+    expected: `records up to ${provedOffset - 1} at least`,
+  });
+}
+
+/** Takes in what ends at or below `end`; the segments that have something to show, and the first. */
+function extend({ found }: Probe, end: number): Segment[] {
+  for (const { segment, headers } of found) {
+    for (const header of headers) {
+      if (header.firstOffset + header.count > end) break;
+      segment.extend(header);
+    }
+  }
+  const segments = found.map(({ segment }) => segment);
+  return segments.filter((segment, index) => index === 0 || segment.size > SEGMENT_HEADER_LENGTH);
 }
 
 const UNTOUCHED = { created: false, rewrittenBytes: 0, removed: [], takenOver: undefined };
@@ -221,6 +225,12 @@ const UNTOUCHED = { created: false, rewrittenBytes: 0, removed: [], takenOver: u
 /** Whether a writer may be at work: in doubt, yes. */
 function isWritten(fileSystem: FileSystem, directory: string): boolean {
   return describeHolder(fileSystem, directory)?.alive ?? false;
+}
+
+function checkPresent(fileSystem: FileSystem, directory: string, manifest: Manifest): void {
+  const entries = listEntries(fileSystem, directory);
+  if (entries === undefined) throw notFound(directory);
+  checkFiles(fileSystem, directory, manifest, entries);
 }
 
 function hasChanged(fileSystem: FileSystem, directory: string, manifest: Manifest): boolean {
@@ -231,11 +241,8 @@ function hasChanged(fileSystem: FileSystem, directory: string, manifest: Manifes
 }
 
 function openBesideWriter(fileSystem: FileSystem, directory: string, manifest: Manifest) {
-  const entries = listEntries(fileSystem, directory) ?? new Map();
-  checkFiles(fileSystem, directory, manifest, entries);
-  const { sealed, unsealed } = segmentsOf(fileSystem, directory, manifest);
+  checkPresent(fileSystem, directory, manifest);
   const list = new SegmentList(manifest.startOffset);
-  list.replace([...sealed, ...unsealed]);
   list.truncationGeneration = manifest.truncationGeneration;
   const report = { orderly: false, provedOffset: manifest.floor.offset, torn: undefined };
   return { list, report, live: true };
@@ -243,8 +250,7 @@ function openBesideWriter(fileSystem: FileSystem, directory: string, manifest: M
 
 /** Undefined if a writer came meanwhile. */
 async function openAtRest(fileSystem: FileSystem, directory: string, manifest: Manifest) {
-  const entries = listEntries(fileSystem, directory) ?? new Map();
-  checkFiles(fileSystem, directory, manifest, entries);
+  checkPresent(fileSystem, directory, manifest);
   const { sealed, unsealed } = segmentsOf(fileSystem, directory, manifest);
   const tail = await readTail(manifest, unsealed).catch((error: unknown) => {
     for (const segment of unsealed) segment.closeSync();
@@ -254,7 +260,8 @@ async function openAtRest(fileSystem: FileSystem, directory: string, manifest: M
     for (const segment of unsealed) segment.closeSync();
     return undefined;
   }
-  const { list } = listOf(manifest, sealed, tail);
+  const { list, prepared } = listOf(manifest, sealed, tail);
+  prepared?.closeSync();
   list.durableOffset = tail.provenOffset;
   return { list, report: reportOf(manifest, tail, []), live: false };
 }

@@ -196,25 +196,26 @@ async function removeLeftovers(
   }
 }
 
-/** The manifest's segments; unsealed ones reach nowhere yet. */
-export function segmentsOf(fileSystem: FileSystem, directory: string, manifest: Manifest) {
-  const { logId } = manifest;
+/** The manifest's segments; those in `known` as they are, of the others unsealed ones reach nowhere yet. */
+export function segmentsOf(
+  fileSystem: FileSystem,
+  directory: string,
+  { logId, segments }: Manifest,
+  known: ReadonlyMap<number, Segment> = new Map(),
+) {
   const sealed: Segment[] = [];
   const unsealed: Segment[] = [];
-  for (const entry of manifest.segments) {
-    const { id, marker, baseOffset, endOffset, size, lastChecksum } = entry;
-    if (entry.state === "sealed") {
-      const extent = { baseOffset, endOffset, size, lastChecksum };
-      sealed.push(new Segment(fileSystem, directory, { id, marker, logId }, extent, true));
-    } else {
-      const extent = {
-        baseOffset,
-        endOffset: baseOffset,
-        size: SEGMENT_HEADER_LENGTH,
-        lastChecksum: 0,
-      };
-      unsealed.push(new Segment(fileSystem, directory, { id, marker, logId }, extent, false));
-    }
+  for (const { id, marker, baseOffset, state, ...end } of segments) {
+    const isSealed = state === "sealed";
+    const old = known.get(id);
+    const extent = isSealed
+      ? { baseOffset, ...end }
+      : { baseOffset, endOffset: baseOffset, size: SEGMENT_HEADER_LENGTH, lastChecksum: 0 };
+    const segment =
+      old?.sealed === isSealed
+        ? old
+        : new Segment(fileSystem, directory, { id, marker, logId }, extent, isSealed);
+    (isSealed ? sealed : unsealed).push(segment);
   }
   return { sealed, unsealed };
 }

@@ -145,8 +145,8 @@ export function resolveOptions(options: LogOptions = {}): ResolvedOptions {
     errorIfExists: flag("errorIfExists", options.errorIfExists ?? false),
     startOffset: whole("startOffset", options.startOffset ?? 0, 0, Number.MAX_SAFE_INTEGER),
     ancestry: options.ancestry === undefined ? undefined : resolveAncestry(options.ancestry),
-    onFailure: callable("onFailure", options.onFailure ?? (() => undefined)),
-    onReport: callable("onReport", options.onReport ?? (() => undefined)),
+    onFailure: later(callable("onFailure", options.onFailure ?? (() => undefined))),
+    onReport: later(callable("onReport", options.onReport ?? (() => undefined))),
     fileSystem: options.fileSystem ?? nodeFileSystem,
     clock: callable("clock", options.clock ?? Date.now),
   };
@@ -208,6 +208,11 @@ export function whole(name: string, value: unknown, min: number, max: number): n
   if (typeof value === "number" && Number.isSafeInteger(value) && value >= min && value <= max)
     return value;
   throw invalid(name, `an integer from ${min} to ${max}`, value);
+}
+
+/** A callback that throws must not keep the log from finishing what it is at. */
+function later<T>(callback: (value: T) => void): (value: T) => void {
+  return (value) => queueMicrotask(() => callback(value));
 }
 
 function flag(name: string, value: unknown): boolean {

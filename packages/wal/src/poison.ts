@@ -24,9 +24,7 @@ export class Poison {
         `${doing} failed, and what is on disk is unknown until the log is opened again: ${reason}`,
         { cause },
       );
-      const failure = this.#failure;
-      // Later: a callback that throws must not keep the log from settling what waits.
-      queueMicrotask(() => this.#onFailure(failure));
+      this.#onFailure(this.#failure);
     }
     return this.#failure;
   }

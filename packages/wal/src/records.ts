@@ -115,12 +115,17 @@ export function findTime(list: SegmentList, time: number): number {
   return Math.min(Math.max(found, list.startOffset), list.endOffset);
 }
 
-/** As the index has it, if the batches on both sides bear it out; else as a rebuilt one has it. */
+/** As the index has it, if the two batches on both sides bear it out; else as a rebuilt one has it. */
 function findTimeIn(segment: Segment, time: number): number {
-  const { index } = segment;
+  const { index, baseOffset, endOffset } = segment;
   const entry = index.findTime(time);
-  const offset = entry < index.count ? index.firstOffsetAt(entry) : segment.endOffset;
-  const after = offset === segment.endOffset || loadBatch(segment, offset).header.time >= time;
-  const before = offset === segment.baseOffset || loadBatch(segment, offset - 1).header.time < time;
-  return (after && before) || !segment.distrustIndex() ? offset : findTimeIn(segment, time);
+  const offset = entry < index.count ? index.firstOffsetAt(entry) : endOffset;
+  const after = offset < endOffset ? loadBatch(segment, offset).header : undefined;
+  const isAfter = after === undefined || (after.time >= time && after.firstOffset === offset);
+  const before = offset > baseOffset ? loadBatch(segment, offset - 1).header : undefined;
+  const isBefore =
+    before === undefined || (before.time < time && before.firstOffset + before.count === offset);
+  // Loading a batch may have shown that the index was wrong, and rebuilt it.
+  const wrong = segment.index !== index || (!(isAfter && isBefore) && segment.distrustIndex());
+  return wrong ? findTimeIn(segment, time) : offset;
 }

@@ -42,7 +42,7 @@ export function readIndex(
   directory: string,
   store: IndexedStore,
 ): BatchIndex | undefined {
-  const bytes = mapIndex(fileSystem, join(directory, indexName(store.id)));
+  const bytes = mapIndex(fileSystem, join(directory, indexName(store.id)), store.size);
   if (bytes === undefined) return undefined;
   const { id: segmentId, marker, baseOffset, endOffset, size: storeSize, createdAt } = store;
   const expected = { segmentId, marker, baseOffset, endOffset, storeSize, createdAt };
@@ -50,11 +50,12 @@ export function readIndex(
   return verdict.kind === "valid" ? verdict.index : undefined;
 }
 
-function mapIndex(fileSystem: FileSystem, path: string): Uint8Array | undefined {
+function mapIndex(fileSystem: FileSystem, path: string, storeSize: number): Uint8Array | undefined {
   try {
     const file = fileSystem.openSync(path);
     try {
-      return file.map().bytes;
+      // An index takes far less than its store; a file of any size may have its name.
+      return file.sizeSync() <= storeSize ? file.map().bytes : undefined;
     } finally {
       file.closeSync();
     }

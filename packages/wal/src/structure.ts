@@ -170,7 +170,8 @@ export class Structure {
       if (dropped.length === 0 || first === undefined) return;
       const dropping = [...this.#state.dropping, ...dropped.map(({ id }) => id)];
       await this.#replace({ segments: kept, dropping, startOffset: first.baseOffset });
-      list.replace(kept);
+      // Rotation goes on meanwhile: only what was dropped goes.
+      list.replace(list.segments.filter((segment) => !dropped.includes(segment)));
       list.startOffset = first.baseOffset;
       list.wake();
       counters.segmentsDropped += dropped.length;
