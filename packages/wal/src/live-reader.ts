@@ -157,7 +157,8 @@ export class LiveReader {
     try {
       return probe(unsealed, floor, this.#directory);
     } catch (error) {
-      for (const segment of unsealed) if (!this.list.segments.includes(segment)) segment.closeSync();
+      const { segments } = this.list;
+      for (const segment of unsealed) if (!segments.includes(segment)) segment.closeSync();
       throw error;
     }
   }
@@ -252,16 +253,15 @@ function openBesideWriter(fileSystem: FileSystem, directory: string, manifest: M
 async function openAtRest(fileSystem: FileSystem, directory: string, manifest: Manifest) {
   checkPresent(fileSystem, directory, manifest);
   const { sealed, unsealed } = segmentsOf(fileSystem, directory, manifest);
-  const tail = await readTail(manifest, unsealed).catch((error: unknown) => {
-    for (const segment of unsealed) segment.closeSync();
-    throw error;
-  });
-  if (isWritten(fileSystem, directory)) {
-    for (const segment of unsealed) segment.closeSync();
-    return undefined;
+  let shown: readonly Segment[] = [];
+  try {
+    const tail = await readTail(manifest, unsealed);
+    if (isWritten(fileSystem, directory)) return undefined;
+    const { list } = listOf(manifest, sealed, tail);
+    list.durableOffset = tail.provenOffset;
+    shown = list.segments;
+    return { list, report: reportOf(manifest, tail, []), live: false };
+  } finally {
+    for (const segment of unsealed) if (!shown.includes(segment)) segment.closeSync();
   }
-  const { list, prepared } = listOf(manifest, sealed, tail);
-  prepared?.closeSync();
-  list.durableOffset = tail.provenOffset;
-  return { list, report: reportOf(manifest, tail, []), live: false };
 }

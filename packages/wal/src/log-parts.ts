@@ -110,7 +110,8 @@ function join(directory: string, options: ResolvedOptions, opened: OpenedLog, sh
   const zeroFill = new ZeroFill(options, shared.committer, shared.counters);
   const state = new ManifestState(place, shared.poison, manifest, nextSegmentId);
   const structure = new Structure({ options, place, list, zeroFill, ...shared }, state, prepared);
-  const lastTime = Math.max(newestTime(list), prepared?.createdAt ?? 0);
+  // A note has no place in the index, and nothing may be older than it.
+  const lastTime = Math.max(newestTime(list), opened.lastTime, prepared?.createdAt ?? 0);
   const clock = new LogClock(options.clock, lastTime, options.onReport);
   const parts = { options, list, structure, zeroFill, ...shared };
   const groupWriter = new GroupWriter(parts, manifest.floor);

@@ -25,6 +25,8 @@ export interface OpenedLog {
   readonly list: SegmentList;
   readonly prepared: Segment | undefined;
   readonly nextSegmentId: number;
+  /** Time of the newest batch that is not sealed, notes included, in ms; 0 if there is none. */
+  readonly lastTime: number;
   readonly recovery: RecoveryReport;
 }
 
@@ -55,6 +57,7 @@ export async function openForWriting(
       list,
       prepared: opened.prepared,
       nextSegmentId: opened.nextSegmentId,
+      lastTime: tail.lastTime,
       recovery,
     };
   } catch (error) {

@@ -108,9 +108,9 @@ export class Structure {
     const { list, counters } = this.#parts;
     if (this.#prepared === undefined) counters.rotationWaits += 1;
     await this.#preparing;
-    if (this.#prepared?.index.canHold(0, SEGMENT_HEADER_LENGTH, time) === false) {
-      await this.#dropPrepared();
-    }
+    const prepared = this.#prepared;
+    const fits = prepared?.index.canHold(prepared.baseOffset, SEGMENT_HEADER_LENGTH, time);
+    if (fits === false) await this.#dropPrepared();
     if (this.#prepared === undefined) await this.#prepare();
     const next = this.#prepared;
     assert(next !== undefined, "what was prepared is there");
