@@ -161,9 +161,9 @@ async function recover(fileSystem: FileSystem, directory: string, manifest: Mani
     for (const segment of unsealed) segment.adopt(await openStore(fileSystem, segment));
     const tail = await readTail(manifest, unsealed);
     const torn = [...entries.keys()].filter(isTornName);
-    // From here on the log is sound: what follows changes the disk.
-    const trimmed = await trimTail(fileSystem, directory, tail, torn);
+    // From here on the log is sound: what follows changes the disk. The cut comes last of what reads.
     const rewrittenBytes = await rewriteUnproved(tail);
+    const trimmed = await trimTail(fileSystem, directory, tail, torn);
     const removed = await removeLeftovers(fileSystem, directory, manifest, entries);
     const { list, prepared } = listOf(manifest, sealed, tail);
     const ids = [...entries.keys()].map((name) => storeId(name) ?? 0);

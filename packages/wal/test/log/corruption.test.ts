@@ -7,6 +7,7 @@ import {
   appendBatchOf,
   appendEach,
   closedLog,
+  contentsIn,
   copyOf,
   expectNumbered,
   expectRefused,
@@ -284,12 +285,14 @@ describe("fault 19: an I/O error while reading", () => {
       for (let after = 0; after < reads; after++) {
         const fileSystem = new FaultyFileSystem();
         const copy = copyOf(image);
-        const before = filesIn(copy);
+        // A writer may have begun to write what is not proved durable again, the same bytes in place.
+        const see = readOnly ? filesIn : contentsIn;
+        const before = see(copy);
         fileSystem.fail({ call: "read" }, "EIO", { after, times: 1 });
         const error = await refusal(() => openLog(copy, { fileSystem, readOnly }));
         expect(error).toMatchObject({ code: "LOG_IO", file: expect.any(String) });
         // Once the torn bytes are being set aside, a copy of them may be there.
-        for (const [name, file] of before) expect(filesIn(copy).get(name)).toBe(file);
+        for (const [name, file] of before) expect(see(copy).get(name) === file, name).toBe(true);
         expect(fileSystem.leftOpen, `read ${after}, readOnly ${readOnly}`).toEqual([]);
         const again = await openLog(copy, { fileSystem, readOnly });
         expectNumbered(again, 0, 69);
