@@ -5,50 +5,36 @@ import type { FileNode } from "./file-node.js";
 
 export type Node = FileNode | DirectoryNode;
 
-/** One creation, rename or unlink: names that go, and a name that comes or means something else from then on. */
+/** One creation, rename or unlink: a name that goes, and a name that means something else from then on. */
 export interface EntryChange {
+  /** Place in the order of all that happened on the disk. */
   readonly step: number;
-  readonly directory: DirectoryNode;
-  readonly removed: string | undefined;
-  readonly set: { readonly name: string; readonly node: Node } | undefined;
-  /** The other half of a rename from one directory to another: both arrive or neither does. */
-  readonly twin: EntryChange | undefined;
+  readonly removed?: string;
+  readonly set?: { readonly name: string; readonly node: Node };
 }
 
 export class DirectoryNode {
   readonly kind = "directory";
+  /** Same in all copies of the disk. */
   readonly id: number;
-  entries = new Map<string, Node>();
-  durable = new Map<string, Node>();
+  readonly entries: Map<string, Node>;
+  durable: Map<string, Node>;
   changes: EntryChange[] = [];
 
-  constructor(id: number) {
+  constructor(id: number, durable = new Map<string, Node>()) {
     this.id = id;
+    this.durable = durable;
+    this.entries = new Map(durable);
   }
 
-  change(
-    step: number,
-    { removed, set, twin }: Partial<Pick<EntryChange, "removed" | "set" | "twin">>,
-  ): EntryChange {
-    const change = { step, directory: this, removed, set, twin };
+  change(change: EntryChange): void {
     this.changes.push(change);
     apply(this.entries, change);
-    return change;
   }
 
   sync(): void {
     this.durable = new Map(this.entries);
-    const { changes } = this;
     this.changes = [];
-    // A journal holds both halves of a rename in one transaction.
-    for (const { twin } of changes) twin?.directory.arrive(twin);
-  }
-
-  /** One change is on the disk, whatever the others are. */
-  arrive(change: EntryChange): void {
-    if (!this.changes.includes(change)) return;
-    this.changes = this.changes.filter((other) => other !== change);
-    apply(this.durable, change);
   }
 }
 

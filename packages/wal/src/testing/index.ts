@@ -1,0 +1,8 @@
+// What @tidemark/wal/testing exports, and nothing else.
+
+export type { CrashOptions, CrashProfile, CrashStatesOptions } from "./crash.js";
+export type { MediaDamage } from "./media.js";
+export { type FaultManner, type FaultPlan, PlannedFault } from "./planned-fault.js";
+export type { DiskCall, DiskWatcher } from "./process-calls.js";
+export { Random } from "./random.js";
+export { type CrashState, SimulatedDisk, type SimulatedDiskOptions } from "./simulated-disk.js";
