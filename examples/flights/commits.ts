@@ -1,0 +1,8 @@
+// How flights are divided into commits. Nothing else is committed, so an offset says how many flights it holds.
+
+export const FLIGHTS_PER_COMMIT = 5;
+
+/** Flights in the state below an end offset, of `total` in the input: the last commit may be short. */
+export function flightsBelow(endOffset: number, total: number): number {
+  return Math.min(endOffset * FLIGHTS_PER_COMMIT, total);
+}
