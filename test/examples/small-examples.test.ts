@@ -1,0 +1,52 @@
+// The examples that show one thing each.
+
+import { expect, test } from "vitest";
+import { runExample } from "./running.js";
+
+test("embedding shows the present and the past", async () => {
+  const { exit, output, errors, left } = await runExample("embedding");
+  expect(output).toBe("now:  { apples: 3, pears: 8 }\nthen: { apples: 5 }\n");
+  expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
+});
+
+test("undo takes back three actions and redo gives two of them again", async () => {
+  const { exit, output, errors, left } = await runExample("undo");
+  const steps = output.split("\n").map((line) => line.split(/ {2,}/));
+  const emptied = "{}";
+  const forTheBeach = '{"passport":1,"sandals":1,"shirts":2}';
+  const forAWeek = '{"passport":1,"shirts":4,"socks":8}';
+  const before = '{"passport":1}';
+  expect(steps.slice(0, 8)).toEqual([
+    ["packed for a week", forAWeek],
+    ["packed for the beach", forTheBeach],
+    ["emptied by mistake", emptied],
+    ["undo", forTheBeach],
+    ["undo", forAWeek],
+    ["undo", before],
+    ["redo", forAWeek],
+    ["redo", forTheBeach],
+  ]);
+  expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
+});
+
+test("queue loses no acknowledged job through a crash and drops what is done", async () => {
+  const { exit, output, errors, left } = await runExample("queue");
+  expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
+  const [killed, opened, trimmed, counted] = output.split("\n").map(numbersIn);
+  const [finished = 0, enqueued = 0] = killed ?? [];
+  expect(finished).toBeGreaterThanOrEqual(40);
+  // What was acknowledged but not heard of may be done, or be there, too; three workers had a job each.
+  const [unfinished = 0] = opened ?? [];
+  expect(unfinished).toBeGreaterThanOrEqual(enqueued - finished - 3);
+  const [records = 0, kept = 0] = trimmed ?? [];
+  expect(kept).toBeGreaterThan(0);
+  expect(kept).toBeLessThan(records);
+  const [labels = 0, twice = 0, lost] = counted ?? [];
+  expect(labels).toBeGreaterThanOrEqual(enqueued);
+  expect(twice).toBeLessThanOrEqual(3);
+  expect(lost).toBe(0);
+});
+
+function numbersIn(line: string): number[] {
+  return [...line.matchAll(/\d+/g)].map(([digits]) => Number(digits));
+}
