@@ -102,11 +102,22 @@ async function readyDirectory(directory: string, options: ResolvedOptions): Prom
   const names = entries?.map(({ name }) => name) ?? [];
   await refuseForeign(directory, names, fileSystem);
   if (!createIfMissing) throw noDatabase(directory);
+  await checkLogOptions(directory, options);
   await makeDirectoryIfMissing(fileSystem, directory);
   await createIdentity(fileSystem, directory, { keys: options.keys, createdAt: clock() });
   // Someone else may have been faster.
   const made = await readIdentity(fileSystem, directory);
   if (made !== undefined) checkKeys(made, options);
+}
+
+/** Options that the log would refuse are refused before anything is made: it looks at them first. */
+async function checkLogOptions(directory: string, { log }: ResolvedOptions): Promise<void> {
+  try {
+    const unexpected = await Log.open(logDirectory(directory), { ...log, createIfMissing: false });
+    await unexpected.close();
+  } catch (error) {
+    if (!(error instanceof LogError) || error.code !== "LOG_NOT_FOUND") throw error;
+  }
 }
 
 function noDatabase(directory: string): DatabaseError {

@@ -21,7 +21,9 @@ export interface ValueBytes {
 /** Holds the bytes from `start` to `end` (exclusive), copied. */
 export function storeValue(bytes: Buffer, start: number, end: number): StoredValue {
   if (end - start <= STRING_LENGTH_MAX) return bytes.toString("latin1", start, end);
-  return Uint8Array.prototype.slice.call(bytes, start, end);
+  const copy = new Uint8Array(end - start);
+  copy.set(bytes.subarray(start, end));
+  return copy;
 }
 
 /** The bytes of a held value, valid until the next call. */

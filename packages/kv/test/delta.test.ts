@@ -1,0 +1,161 @@
+// Merging what a stretch of the log changes into sorted entries, against a Map that does it one by one.
+
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { ClearedRanges } from "../src/cleared-ranges.js";
+import { Delta } from "../src/delta.js";
+import type { SnapshotEntry } from "../src/entry.js";
+import { CommitWriter, type Operation } from "../src/operations.js";
+import { Pace } from "../src/pace.js";
+import { sortKeys } from "../src/sorted-keys.js";
+
+const key = fc.integer({ min: 0, max: 40 }).map((n) => `k${String(n).padStart(2, "0")}`);
+const bound = fc.option(fc.oneof(key, fc.constantFrom("", "k", "z")), { nil: undefined });
+
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  {
+    weight: 5,
+    arbitrary: fc.record({
+      kind: fc.constant("put" as const),
+      key,
+      value: fc.string({ unit: "binary-ascii", maxLength: 3 }),
+      expiry: fc.option(fc.nat(), { nil: undefined }),
+    }),
+  },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant("delete" as const), key }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: fc.constant("deleteRange" as const), gte: bound, lt: bound }),
+  },
+);
+
+const commits = fc.array(fc.array(operation, { maxLength: 5 }), { maxLength: 20 });
+
+function payloadOf(operations: readonly Operation[]): Uint8Array {
+  const writer = new CommitWriter();
+  writer.begin(operations.length);
+  for (const step of operations) {
+    if (step.kind === "put") writer.putStored(step.key, step.value, step.expiry);
+    else if (step.kind === "delete") writer.delete(step.key);
+    else if (step.kind === "deleteRange") writer.deleteRange(step.gte, step.lt);
+    else writer.mark(step.name);
+  }
+  return Uint8Array.from(writer.payload());
+}
+
+function applyTo(model: Map<string, SnapshotEntry>, step: Operation, offset: number): void {
+  if (step.kind === "put") {
+    const { value, expiry } = step;
+    model.set(step.key, { key: step.key, value, offset, time: offset * 10, expiry });
+  } else if (step.kind === "delete") model.delete(step.key);
+  else if (step.kind === "deleteRange") {
+    const { gte = "", lt } = step;
+    for (const name of [...model.keys()]) {
+      if (name >= gte && (lt === undefined || name < lt)) model.delete(name);
+    }
+  }
+}
+
+function inOrder(model: Map<string, SnapshotEntry>): SnapshotEntry[] {
+  return [...model.values()].sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+/** Blocks of a few entries each. */
+function* inBlocks(entries: readonly SnapshotEntry[]): Generator<SnapshotEntry[]> {
+  for (let i = 0; i < entries.length; i += 3) yield entries.slice(i, i + 3);
+}
+
+describe("a delta merged into the entries before it", () => {
+  test("gives what applying each operation in turn gives", async () => {
+    await fc.assert(
+      fc.asyncProperty(commits, commits, async (before, after) => {
+        const model = new Map<string, SnapshotEntry>();
+        for (const [i, step] of before.flat().entries()) applyTo(model, step, i);
+        const base = inOrder(model);
+        const delta = new Delta("string");
+        for (const [i, operations] of after.entries()) {
+          const offset = 1000 + i;
+          delta.apply({ offset, time: offset * 10, payload: payloadOf(operations) });
+          for (const step of operations) applyTo(model, step, offset);
+        }
+        const sorted = await delta.sorted(new Pace());
+        expect([...sorted.merge(inBlocks(base))].flat()).toEqual(inOrder(model));
+        expect(delta.commits).toBe(after.length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("comes in batches that leave room for others, however many keys lie between two entries", async () => {
+    const delta = new Delta("string");
+    for (let n = 0; n < 5000; n++) {
+      const name = `b${String(n).padStart(5, "0")}`;
+      const payload = payloadOf([{ kind: "put", key: name, value: "v", expiry: undefined }]);
+      delta.apply({ offset: n, time: 1, payload });
+    }
+    const base = ["a", "c"].map((name) => ({
+      ...{ key: name, value: "v", offset: 0, time: 0, expiry: undefined },
+    }));
+    const batches = [...(await delta.sorted(new Pace())).merge([base])];
+    expect(batches.flat()).toHaveLength(5002);
+    expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThanOrEqual(512);
+  });
+
+  test("keeps the last mark of a name", () => {
+    const delta = new Delta("string");
+    for (const offset of [3, 5]) {
+      delta.apply({ offset, time: offset, payload: payloadOf([{ kind: "mark", name: "m" }]) });
+    }
+    expect(delta.marks).toEqual(new Map([["m", { offset: 5, time: 5 }]]));
+  });
+
+  test.each<[string, Uint8Array, string]>([
+    ["damaged", new Uint8Array([1, 5]), "KV_CORRUPT"],
+    ["newer", new Uint8Array([2, 0]), "KV_UNSUPPORTED_VERSION"],
+  ])("refuses a %s commit with its offset", (_, payload, code) => {
+    const delta = new Delta("string");
+    expect(() => delta.apply({ offset: 7, time: 1, payload })).toThrowError(
+      expect.objectContaining({ code, offset: 7 }),
+    );
+  });
+});
+
+describe("cleared ranges", () => {
+  test("say of each key which operation cleared it last", () => {
+    const ranges = fc.array(fc.record({ gte: key, lt: bound }), { maxLength: 30 });
+    fc.assert(
+      fc.property(ranges, (cleared) => {
+        const tree = new ClearedRanges();
+        const last = new Map<string, number>();
+        const names = Array.from({ length: 41 }, (_, n) => `k${String(n).padStart(2, "0")}`);
+        for (const [sequence, { gte, lt }] of cleared.entries()) {
+          tree.clear({ gte, lt }, sequence);
+          for (const name of names) {
+            if (name >= gte && (lt === undefined || name < lt)) last.set(name, sequence);
+          }
+        }
+        const sweep = tree.sweep();
+        for (const name of names) expect(sweep.sequenceAt(name)).toBe(last.get(name) ?? -1);
+      }),
+      { numRuns: 1000 },
+    );
+  });
+});
+
+describe("sorting keys in slices", () => {
+  test("gives the order of code units", async () => {
+    const keys = Array.from({ length: 20_000 }, (_, n) => `k${(n * 7919) % 20_011}`);
+    expect(await sortKeys([...keys], new Pace())).toEqual([...keys].sort());
+    expect(await sortKeys([...keys].sort(), new Pace())).toEqual([...keys].sort());
+    expect(await sortKeys([], new Pace())).toEqual([]);
+  });
+
+  test("ends with the reason of an aborted signal", async () => {
+    const controller = new AbortController();
+    const pace = new Pace(controller.signal);
+    const keys = Array.from({ length: 300_000 }, (_, n) => `k${(n * 7919) % 300_007}`);
+    const sorting = sortKeys(keys, pace);
+    controller.abort(new Error("enough"));
+    await expect(sorting).rejects.toThrow("enough");
+  });
+});

@@ -1,0 +1,179 @@
+// Node's file system behind the public seam, with calls that fail or wait on demand, and a look at the disk
+// before any call: what a kill at that moment would leave.
+
+import { basename } from "node:path";
+import { type File, type FileSystem, FileSystemError, nodeFileSystem } from "@tidemark/wal";
+
+/** Names of the methods that are seen, and what the seam calls them in errors. */
+const callNames = {
+  open: "open",
+  openSync: "open",
+  create: "create",
+  makeDirectory: "mkdir",
+  list: "list",
+  listSync: "list",
+  rename: "rename",
+  unlink: "unlink",
+  removeDirectory: "rmdir",
+  syncDirectory: "syncDirectory",
+  readSync: "read",
+  write: "write",
+  writeSync: "write",
+  datasync: "datasync",
+  sync: "sync",
+  truncate: "truncate",
+  close: "close",
+  closeSync: "close",
+} as const;
+
+export type CallName = (typeof callNames)[keyof typeof callNames];
+
+/** Which calls are meant. */
+export interface CallFilter {
+  readonly call: CallName | readonly CallName[];
+  /** Matches the whole path. */
+  readonly path?: RegExp;
+}
+
+interface Fault {
+  readonly filter: CallFilter;
+  readonly code: string;
+  after: number;
+  times: number;
+}
+
+interface Gate {
+  readonly filter: CallFilter;
+  readonly reach: () => void;
+  readonly released: Promise<void>;
+}
+
+export interface FaultOptions {
+  /** Calls that go well first; default 0. */
+  readonly after?: number;
+  /** Calls that fail then; default all. */
+  readonly times?: number;
+}
+
+export class FaultyDisk {
+  /** What the database is given. */
+  readonly fileSystem: FileSystem;
+  /** Every call so far. */
+  readonly calls: { readonly call: CallName; readonly file: string }[] = [];
+  /** Told before each call that changes something. */
+  beforeChange: (() => void) | undefined;
+  readonly #faults: Fault[] = [];
+  readonly #gates: Gate[] = [];
+
+  constructor() {
+    this.fileSystem = this.#watch<FileSystem>(nodeFileSystem, undefined);
+  }
+
+  /** From now on these calls fail. Returns what ends that. */
+  fail(filter: CallFilter, code: string, options: FaultOptions = {}): () => void {
+    const { after = 0, times = Number.POSITIVE_INFINITY } = options;
+    const fault = { filter, code, after, times };
+    this.#faults.push(fault);
+    return () => {
+      fault.times = 0;
+    };
+  }
+
+  /** From now on these calls wait, where they are asynchronous. */
+  hold(filter: CallFilter): { readonly reached: Promise<void>; readonly release: () => void } {
+    let reach: () => void = () => undefined;
+    let release: () => void = () => undefined;
+    const reached = new Promise<void>((resolve) => {
+      reach = resolve;
+    });
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const gate = { filter, reach, released };
+    this.#gates.push(gate);
+    const open = () => {
+      this.#gates.splice(this.#gates.indexOf(gate), 1);
+      release();
+    };
+    return { reached, release: open };
+  }
+
+  count(filter: CallFilter): number {
+    return this.calls.filter(({ call, file }) => matches(filter, call, file)).length;
+  }
+
+  #watch<T extends object>(target: T, ownPath: string | undefined): T {
+    return new Proxy(target, {
+      get: (_, property) => {
+        const member: unknown = Reflect.get(target, property, target);
+        if (typeof member !== "function") return member;
+        const call = callNames[property as keyof typeof callNames];
+        if (call === undefined) return member.bind(target);
+        const sync = String(property).endsWith("Sync");
+        return (...given: unknown[]) => {
+          const path = ownPath ?? String(call === "rename" ? given[1] : given[0]);
+          const run = (): unknown => member.apply(target, given);
+          return sync ? this.#runSync(call, path, run) : this.#run(call, path, run);
+        };
+      },
+    });
+  }
+
+  #runSync(call: CallName, path: string, run: () => unknown): unknown {
+    this.#strike(call, path);
+    const result = run();
+    return call === "open" ? this.#watch(result as File, path) : result;
+  }
+
+  async #run(call: CallName, path: string, run: () => unknown): Promise<unknown> {
+    for (const gate of this.#gates.filter(({ filter }) => matches(filter, call, path))) {
+      gate.reach();
+      await gate.released;
+    }
+    this.#strike(call, path);
+    const result = await run();
+    return call === "open" || call === "create" ? this.#watch(result as File, path) : result;
+  }
+
+  #strike(call: CallName, path: string): void {
+    if (changing.has(call)) this.beforeChange?.();
+    this.calls.push({ call, file: path });
+    for (const fault of this.#faults) {
+      if (fault.times === 0 || !matches(fault.filter, call, path)) continue;
+      if (fault.after > 0) {
+        fault.after -= 1;
+        continue;
+      }
+      fault.times -= 1;
+      throw new FileSystemError(call, path, fault.code);
+    }
+  }
+}
+
+const changing = new Set<CallName>([
+  "create",
+  "mkdir",
+  "rename",
+  "unlink",
+  "rmdir",
+  "write",
+  "truncate",
+]);
+
+/** All calls that change something, or make it last. */
+export const changingCalls: readonly CallName[] = [
+  ...changing,
+  "sync",
+  "datasync",
+  "syncDirectory",
+];
+
+function matches(filter: CallFilter, call: CallName, path: string): boolean {
+  const calls = typeof filter.call === "string" ? [filter.call] : filter.call;
+  return calls.includes(call) && (filter.path === undefined || filter.path.test(path));
+}
+
+/** The name of a file, for messages. */
+export function nameOf(path: string): string {
+  return basename(path);
+}
