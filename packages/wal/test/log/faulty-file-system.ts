@@ -76,6 +76,8 @@ export class Gate {
   readonly reached: Promise<void>;
   readonly filter: CallFilter;
   isOpen = false;
+  /** Calls that do not wait. */
+  letThrough = 0;
   readonly #open: Promise<void>;
   #onReach: () => void = () => undefined;
   #onOpen: () => void = () => undefined;
@@ -90,9 +92,13 @@ export class Gate {
     });
   }
 
-  pass(): Promise<void> {
+  async pass(): Promise<void> {
+    if (this.letThrough > 0) {
+      this.letThrough -= 1;
+      return;
+    }
     this.#onReach();
-    return this.#open;
+    await this.#open;
   }
 
   release(): void {
@@ -156,9 +162,17 @@ export class FaultyFileSystem implements FileSystem {
    * Runs something between two calls: those under way are finished, and further ones wait meanwhile. What
    * it sees of the disk is what a kill at this moment would leave.
    */
-  async between<T>(run: () => T): Promise<T> {
+  between<T>(run: () => T): Promise<T> {
+    return this.afterCalls(0, Promise.resolve(), run);
+  }
+
+  /** As `between`, once so many further calls have begun, or `work` is done without that many. */
+  async afterCalls<T>(count: number, work: Promise<unknown>, run: () => T): Promise<T> {
     const gate = this.hold({ call: EVERY_CALL });
+    gate.letThrough = count;
     try {
+      await Promise.race([gate.reached, work]);
+      gate.letThrough = 0;
       while (this.#atWork > 0) {
         await new Promise<void>((resolve) => {
           this.#onIdle = resolve;
@@ -231,11 +245,13 @@ export class FaultyFileSystem implements FileSystem {
   }
 
   async #enter(call: FileSystemCall, path: string): Promise<void> {
+    const passed = new Set<Gate>();
     for (;;) {
-      const gate = this.#gates.find(({ filter, isOpen }) => {
-        return !isOpen && matches(filter, call, basename(path));
+      const gate = this.#gates.find((gate) => {
+        return !gate.isOpen && !passed.has(gate) && matches(gate.filter, call, basename(path));
       });
       if (gate === undefined) break;
+      passed.add(gate);
       await gate.pass();
     }
     this.#atWork += 1;

@@ -2,6 +2,7 @@
 
 import {
   cpSync,
+  existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -13,7 +14,14 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
-import { Log, LogError, type LogErrorCode, type LogOptions, type LogRecord } from "@tidemark/wal";
+import {
+  Log,
+  LogError,
+  type LogErrorCode,
+  type LogOptions,
+  type LogRecord,
+  nodeFileSystem,
+} from "@tidemark/wal";
 import { expect, onTestFinished } from "vitest";
 import { FaultyFileSystem } from "./faulty-file-system.js";
 
@@ -128,9 +136,10 @@ export async function killImage(log: Log, into = temporaryDirectory()): Promise<
 /** As if the process that holds the lock had died. */
 export function nameDeadHolder(directory: string): void {
   const lock = join(directory, "LOCK");
-  const text = readFileSync(lock, "utf8");
-  if (text !== "")
-    writeFileSync(lock, `${JSON.stringify({ ...JSON.parse(text), pid: DEAD_PID })}\n`);
+  if (!existsSync(lock) || readFileSync(lock).length === 0) return;
+  const identity = { ...nodeFileSystem.identity(), pid: DEAD_PID };
+  const since = new Date(0).toISOString();
+  writeFileSync(lock, `${JSON.stringify({ ...identity, lock: "kernel", since })}\n`);
 }
 
 /** A copy of a directory at rest. */

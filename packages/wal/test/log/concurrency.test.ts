@@ -1,0 +1,544 @@
+// Many appends in flight, with all that may go on meanwhile: offsets in call order, and each acknowledged
+// when its durability says so.
+
+import { setImmediate } from "node:timers/promises";
+import type { Log } from "@tidemark/wal";
+import { describe, expect, test } from "vitest";
+import { FaultyFileSystem } from "./faulty-file-system.js";
+import {
+  appendBatchOf,
+  appendEach,
+  appendTogether,
+  expectNumbered,
+  numberOf,
+  offsets,
+  openLog,
+  payloadOf,
+  readAll,
+  refusal,
+  temporaryDirectory,
+  until,
+} from "./fixture.js";
+import { manifestOf } from "./store-bytes.js";
+
+/** Whether a promise has settled, once everything that could has had its turn. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  let settled = false;
+  const note = () => {
+    settled = true;
+  };
+  promise.then(note, note);
+  for (let turn = 0; turn < 20; turn++) await setImmediate();
+  return settled;
+}
+
+async function reopened(log: Log): Promise<Log> {
+  await log.close();
+  return openLog(log.directory);
+}
+
+describe("thousands of appends in flight", () => {
+  test.each(["commit", "interval", "os"] as const)(
+    "get offsets in call order and resolve in that order: durability %s",
+    async (durability) => {
+      const log = await openLog(temporaryDirectory(), { durability, segmentBytes: 2 ** 20 });
+      const resolved: number[] = [];
+      const appended = offsets(0, 5000).map(async (number) => {
+        const offset = await log.append(payloadOf(number, number % 100));
+        resolved.push(offset);
+        return offset;
+      });
+      expect(log.endOffset).toBe(5000);
+      expect(await Promise.all(appended)).toEqual(offsets(0, 5000));
+      expect(resolved).toEqual(offsets(0, 5000));
+      expect(log.stats().commits).toBeLessThan(100);
+      expect((await reopened(log)).endOffset).toBe(5000);
+    },
+  );
+
+  test("mixed with batches and syncs keep their order", async () => {
+    const log = await openLog(temporaryDirectory(), { durability: "os", segmentBytes: 2 ** 16 });
+    const work: Promise<unknown>[] = [];
+    for (let round = 0; round < 800; round++) {
+      const expected = log.endOffset;
+      const kind = round % 4;
+      if (kind === 0) work.push(log.append(payloadOf(expected)).then(expectOffset(expected)));
+      if (kind === 1) work.push(appendBatchOf(log, 5).then(expectOffset(expected)));
+      if (kind === 2) {
+        const sync = log.append(payloadOf(expected), { sync: true });
+        work.push(sync.then(() => expect(log.durableOffset).toBeGreaterThan(expected)));
+      }
+      if (kind === 3) {
+        work.push(log.sync().then((durable) => expect(durable).toBeGreaterThanOrEqual(expected)));
+      }
+    }
+    await Promise.all(work);
+    const again = await reopened(log);
+    expectNumbered(again, 0, 1400);
+  });
+
+  function expectOffset(expected: number) {
+    return (offset: number) => expect(offset).toBe(expected);
+  }
+
+  test("through many rotations are all there, in every durability", async () => {
+    for (const durability of ["commit", "interval", "os"] as const) {
+      const log = await openLog(temporaryDirectory(), { durability });
+      for (let round = 0; round < 5; round++) {
+        await Promise.all([
+          appendTogether(log, 200, 60),
+          appendBatchOf(log, 3, 9000),
+          appendTogether(log, 100, 300),
+          appendBatchOf(log, 40, 100),
+          appendTogether(log, 5, 5000),
+        ]);
+      }
+      expect(log.stats().rotations).toBeGreaterThan(30);
+      expectNumbered(log, 0, 1740);
+      expectNumbered(await reopened(log), 0, 1740);
+    }
+  });
+
+  test("from callers that append again when they are acknowledged gather in groups", async () => {
+    const log = await openLog(temporaryDirectory(), { segmentBytes: 2 ** 20 });
+    const callers = offsets(0, 50).map(async () => {
+      for (let round = 0; round < 40; round++) await log.append(payloadOf(0));
+    });
+    await Promise.all(callers);
+    expect(log.endOffset).toBe(2000);
+    // Fifty callers in step: a group holds nearly all of them.
+    expect(log.stats().durableCommits).toBeLessThan(200);
+    expect((await reopened(log)).endOffset).toBe(2000);
+  });
+});
+
+test("a batch larger than a segment gets one of its own, and the next goes on behind it", async () => {
+  const log = await openLog(temporaryDirectory());
+  await appendEach(log, 2);
+  await appendBatchOf(log, 4, 5000);
+  await appendEach(log, 2);
+  await appendBatchOf(log, 1, 4096);
+  const again = await reopened(log);
+  expectNumbered(again, 0, 9);
+  const bases = manifestOf(log.directory).segments.map(({ baseOffset }) => baseOffset);
+  expect(bases).toEqual([0, 2, 6, 8]);
+});
+
+test("a payload is copied at the call: what happens to it afterwards changes nothing", async () => {
+  const log = await openLog(temporaryDirectory());
+  const payload = Buffer.from("as it was");
+  const batch = [Buffer.from("first"), Buffer.from("second")];
+  const appended = [log.append(payload), log.appendBatch(batch)];
+  payload.fill(0);
+  batch[0]?.fill(0);
+  batch.length = 0;
+  await Promise.all(appended);
+  expect(readAll(log).map((record) => Buffer.from(record.payload).toString())).toEqual([
+    "as it was",
+    "first",
+    "second",
+  ]);
+});
+
+test("what read returns is the caller's own", async () => {
+  const log = await openLog(temporaryDirectory());
+  await appendEach(log, 2);
+  log.read(0).payload.fill(0);
+  expect(numberOf(log.read(0).payload)).toBe(0);
+});
+
+describe("acknowledgement", () => {
+  test("with commit comes after the sync of the group, not before", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem });
+    const gate = fileSystem.hold({ call: "datasync" });
+    const appended = log.append(payloadOf(0));
+    const follower = log.follow()[Symbol.asyncIterator]();
+    const followed = follower.next();
+    await gate.reached;
+    expect(await isSettled(appended)).toBe(false);
+    expect(await isSettled(followed)).toBe(false);
+    expect([log.endOffset, log.acknowledgedOffset, log.durableOffset]).toEqual([1, 0, 0]);
+    expect((await refusal(() => log.read(0))).code).toBe("LOG_OUT_OF_RANGE");
+    expect([...log.records()]).toEqual([]);
+    gate.release();
+    await appended;
+    expect([log.acknowledgedOffset, log.durableOffset]).toEqual([1, 1]);
+    expect((await followed).value?.offset).toBe(0);
+    await follower.return?.();
+  });
+
+  test("of all that gathers while a group syncs comes with the next one", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem, segmentBytes: 2 ** 20 });
+    const gate = fileSystem.hold({ call: "datasync" });
+    const first = log.append(payloadOf(0));
+    await gate.reached;
+    const second = appendTogether(log, 500);
+    gate.release();
+    await Promise.all([first, second]);
+    expect(fileSystem.count({ call: "datasync" })).toBe(2);
+    expect(log.stats()).toMatchObject({ commits: 2, groupRecords: { max: 500 } });
+  });
+
+  test("with os comes once written, and nothing is synced until someone asks", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem, durability: "os" });
+    await appendTogether(log, 30);
+    expect(fileSystem.count({ call: "datasync" })).toBe(0);
+    expect([log.acknowledgedOffset, log.durableOffset]).toEqual([30, 0]);
+    expectNumbered(log, 0, 30);
+    expect(await log.append(payloadOf(30), { sync: true })).toBe(30);
+    expect(log.durableOffset).toBe(31);
+    expect(fileSystem.count({ call: "datasync" })).toBe(1);
+    await appendEach(log, 1);
+    expect(log.durableOffset).toBe(31);
+    expect(await log.sync()).toBe(32);
+    expect(log.durableOffset).toBe(32);
+    // There is nothing left to sync.
+    const { commits } = log.stats();
+    expect(await log.sync()).toBe(32);
+    expect(log.stats().commits).toBe(commits);
+  });
+
+  test("with sync waits for the sync, the others of its group do not count as durable before", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem, durability: "os" });
+    const gate = fileSystem.hold({ call: "datasync" });
+    await appendEach(log, 2);
+    const synced = log.append(payloadOf(2), { sync: true });
+    await gate.reached;
+    expect(await isSettled(synced)).toBe(false);
+    expect(log.durableOffset).toBe(0);
+    gate.release();
+    expect(await synced).toBe(2);
+    expect(log.durableOffset).toBe(3);
+  });
+
+  test("with interval comes once written, and the sync follows by itself", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), {
+      fileSystem,
+      durability: "interval",
+      syncIntervalMs: 5,
+    });
+    const gate = fileSystem.hold({ call: "datasync" });
+    await appendEach(log, 10);
+    expect([log.acknowledgedOffset, log.durableOffset]).toEqual([10, 0]);
+    await gate.reached;
+    expect(log.durableOffset).toBe(0);
+    gate.release();
+    await until(() => log.durableOffset === 10);
+    await appendEach(log, 1);
+    await until(() => log.durableOffset === 11);
+    // Nobody waits any more: no timer syncs what is synced.
+    const syncs = fileSystem.count({ call: "datasync" });
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    expect(fileSystem.count({ call: "datasync" })).toBe(syncs);
+  });
+
+  test("of a segment that is full does not wait for its sealing", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem });
+    await appendEach(log, 40);
+    const gate = fileSystem.hold({ call: ["sync", "truncate"], file: /^00000001\.log$/ });
+    await appendEach(log, 40);
+    await gate.reached;
+    expect(manifestOf(log.directory).segments.map(({ state }) => state)).not.toContain("sealed");
+    expectNumbered(log, 0, 80);
+    gate.release();
+    await log.close();
+    expect(manifestOf(log.directory).segments.map(({ state }) => state)).toContain("sealed");
+  });
+});
+
+describe("LOG_BUSY", () => {
+  test("takes nothing: offsets and bytes are as if it had not been asked", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem, maxPendingBytes: 1000 });
+    const gate = fileSystem.hold({ call: "datasync" });
+    const accepted = [log.append(payloadOf(0, 400)), log.append(payloadOf(1, 400))];
+    const { endOffset } = log;
+    const { pendingBytes } = log.stats();
+    expect(pendingBytes).toBeGreaterThan(800);
+    for (const refused of [
+      () => log.append(payloadOf(2, 400)),
+      () => log.append(payloadOf(2, 2000)),
+      () => log.appendBatch([payloadOf(2, 100), payloadOf(3, 200)]),
+    ]) {
+      expect((await refusal(refused)).code).toBe("LOG_BUSY");
+      expect(log.endOffset).toBe(endOffset);
+      expect(log.stats().pendingBytes).toBe(pendingBytes);
+    }
+    gate.release();
+    expect(await Promise.all(accepted)).toEqual([0, 1]);
+    expect(log.stats().pendingBytes).toBe(0);
+    expect(await log.append(payloadOf(2, 400))).toBe(2);
+    expectNumbered(await reopened(log), 0, 3);
+  });
+
+  test("does not come for a single append, however large, when nothing waits", async () => {
+    const log = await openLog(temporaryDirectory(), { maxPendingBytes: 10 });
+    expect(await log.append(payloadOf(0, 5000))).toBe(0);
+    expect(await log.append(payloadOf(1, 5000))).toBe(1);
+  });
+
+  test("comes to a caller that does not wait, and never to the memory", async () => {
+    const maxPendingBytes = 100_000;
+    const log = await openLog(temporaryDirectory(), { maxPendingBytes, segmentBytes: 2 ** 20 });
+    const outcomes = await Promise.allSettled(
+      offsets(0, 2000).map((number) => log.append(payloadOf(number, 1000))),
+    );
+    const kept = outcomes.filter(({ status }) => status === "fulfilled").length;
+    expect(kept).toBeGreaterThan(50);
+    expect(kept).toBeLessThan(200);
+    expect(log.endOffset).toBe(kept);
+    expect([...log.records()].map(({ offset }) => offset)).toEqual(offsets(0, kept));
+  });
+});
+
+describe("a record that is too large", () => {
+  test("is refused before it takes an offset, alone and in a batch", async () => {
+    const log = await openLog(temporaryDirectory(), { maxRecordBytes: 100 });
+    for (const refused of [
+      () => log.append(new Uint8Array(101)),
+      () => log.appendBatch([new Uint8Array(1), new Uint8Array(101), new Uint8Array(1)]),
+    ]) {
+      expect((await refusal(refused)).code).toBe("LOG_RECORD_TOO_LARGE");
+      expect(log.endOffset).toBe(0);
+    }
+    await log.append(new Uint8Array(100));
+    await log.appendBatch(Array.from({ length: 500 }, () => new Uint8Array(100)));
+    expect(log.endOffset).toBe(501);
+  });
+
+  test("is still read by a log that was opened with a lower limit", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 2, 3000);
+    await log.close();
+    expectNumbered(await openLog(log.directory, { maxRecordBytes: 100 }), 0, 2);
+  });
+});
+
+describe("truncateFrom among appends", () => {
+  test("takes its turn: what was called before is cut, what is called after follows on", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 10);
+    const before = [log.append(payloadOf(10)), log.append(payloadOf(11))];
+    const truncated = log.truncateFrom(8);
+    expect(log.endOffset).toBe(8);
+    const after = [log.append(Buffer.from("new 8")), log.append(Buffer.from("new 9"))];
+    const again = log.truncateFrom(9);
+    const last = log.append(Buffer.from("newest 9"));
+    expect(await Promise.all(before)).toEqual([10, 11]);
+    await truncated;
+    expect(await Promise.all(after)).toEqual([8, 9]);
+    await again;
+    expect(await last).toBe(9);
+    const check = (read: Log) => {
+      const texts = readAll(read).map(({ payload }) => Buffer.from(payload).toString());
+      expect(texts.slice(8)).toEqual(["new 8", "newest 9"]);
+    };
+    check(log);
+    check(await reopened(log));
+  });
+
+  test("at the end, at the start and at every offset between leaves exactly what is below", async () => {
+    for (const offset of [0, 1, 52, 53, 54, 100, 119, 120]) {
+      const log = await openLog(temporaryDirectory());
+      await appendEach(log, 60);
+      await appendBatchOf(log, 20);
+      await appendTogether(log, 40);
+      await log.truncateFrom(offset);
+      expectNumbered(log, 0, offset);
+      await appendEach(log, 5);
+      expectNumbered(await reopened(log), 0, offset + 5);
+    }
+  });
+
+  test("outside of the log is refused, and changes nothing", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 130);
+    await log.truncateBefore(60);
+    const { startOffset } = log;
+    expect(startOffset).toBeGreaterThan(0);
+    for (const offset of [startOffset - 1, 131]) {
+      expect((await refusal(() => log.truncateFrom(offset))).code).toBe("LOG_OUT_OF_RANGE");
+    }
+    expect((await refusal(() => log.truncateBefore(131))).code).toBe("LOG_OUT_OF_RANGE");
+    for (const offset of [-1, 1.5, Number.NaN, 2 ** 53, "3"]) {
+      // @ts-expect-error: what a caller without types may pass
+      expect((await refusal(() => log.truncateFrom(offset))).code).toBe("LOG_INVALID_ARGUMENT");
+      // @ts-expect-error: what a caller without types may pass
+      expect((await refusal(() => log.truncateBefore(offset))).code).toBe("LOG_INVALID_ARGUMENT");
+    }
+    expectNumbered(log, startOffset, 130);
+  });
+
+  test("under load, again and again, keeps offsets without gaps", async () => {
+    const log = await openLog(temporaryDirectory());
+    const work: Promise<unknown>[] = [];
+    for (let round = 0; round < 40; round++) {
+      for (let index = 0; index < 20; index++) work.push(log.append(payloadOf(log.endOffset, 90)));
+      work.push(log.truncateFrom(Math.max(0, log.endOffset - 7 - (round % 13))));
+      work.push(appendBatchOf(log, 5, 200));
+    }
+    await Promise.all(work);
+    expectNumbered(log, 0, log.endOffset);
+    expectNumbered(await reopened(log), 0, log.endOffset);
+  });
+});
+
+describe("records that are being read", () => {
+  test("stay what they are through rotation, retention and appends", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 200);
+    const iterator = log.records({ from: 100, to: 200 });
+    const seen: number[] = [];
+    for (const { payload } of iterator) {
+      seen.push(numberOf(payload));
+      if (seen.length === 10) await log.truncateBefore(100);
+      if (seen.length % 20 === 0) await appendEach(log, 30);
+    }
+    expect(seen).toEqual(offsets(100, 200));
+    expect(log.startOffset).toBeGreaterThan(0);
+  });
+
+  test("end with LOG_TRUNCATED where they are cut from the end, also within a chunk", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 100);
+    for (const [place, from] of [
+      [10, 50],
+      [10, 11],
+      [49, 20],
+    ] as const) {
+      const seen: number[] = [];
+      const error = await refusal(async () => {
+        for (const { offset, payload } of log.records()) {
+          expect(numberOf(payload)).toBe(offset);
+          seen.push(offset);
+          if (offset === place) await log.truncateFrom(from);
+        }
+      });
+      expect(error.code).toBe("LOG_TRUNCATED");
+      expect(seen).toEqual(offsets(0, place + 1));
+      await appendEach(log, 100 - log.endOffset);
+    }
+  });
+
+  test("go on where the cut is above what was asked for", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 100);
+    const seen: number[] = [];
+    for (const { offset } of log.records({ from: 5, to: 60 })) {
+      seen.push(offset);
+      if (offset === 10) await log.truncateFrom(60);
+      if (offset === 20) await appendEach(log, 30);
+    }
+    expect(seen).toEqual(offsets(5, 60));
+  });
+
+  test("end with LOG_TRUNCATED where retention has passed them", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 200);
+    const iterator = log.records();
+    expect(iterator.next().value?.offset).toBe(0);
+    await log.truncateBefore(150);
+    const error = await refusal(() => [...iterator]);
+    expect(error.code).toBe("LOG_TRUNCATED");
+    expect((await refusal(() => [...log.records({ from: 3 })])).code).toBe("LOG_TRUNCATED");
+    expect((await refusal(() => log.read(3))).code).toBe("LOG_OUT_OF_RANGE");
+  });
+
+  test("end with LOG_CLOSED when the log is closed", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 200);
+    const iterator = log.records();
+    iterator.next();
+    await log.close();
+    expect((await refusal(() => [...iterator])).code).toBe("LOG_CLOSED");
+  });
+
+  test("have bounds: outside of the log is refused, an empty range is empty", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 10);
+    expect([...log.records({ from: 5, to: 5 })]).toEqual([]);
+    expect([...log.records({ from: 7, to: 3 })]).toEqual([]);
+    expect([...log.records({ from: 10 })]).toEqual([]);
+    expect([...log.records({ to: 0 })]).toEqual([]);
+    for (const range of [{ from: 11 }, { to: 11 }, { from: 2, to: 12 }]) {
+      expect((await refusal(() => [...log.records(range)])).code).toBe("LOG_OUT_OF_RANGE");
+    }
+    for (const range of [{ from: -1 }, { to: 0.5 }, { from: "1" }, { form: 3 }, 7]) {
+      // @ts-expect-error: what a caller without types may pass
+      const error = await refusal(() => [...log.records(range)]);
+      expect(error.code).toBe("LOG_INVALID_ARGUMENT");
+    }
+  });
+});
+
+describe("a close", () => {
+  test("waits for all that was appended, whatever the durability", async () => {
+    for (const durability of ["commit", "interval", "os"] as const) {
+      const log = await openLog(temporaryDirectory(), { durability });
+      const appended = Promise.all([appendTogether(log, 300), appendBatchOf(log, 10)]);
+      await log.close();
+      await appended;
+      const again = await openLog(log.directory);
+      expect(again.recovery).toMatchObject({ orderly: true, provedOffset: 310 });
+      expectNumbered(again, 0, 310);
+      await again.close();
+    }
+  });
+
+  test("a second time is the first", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 3);
+    await Promise.all([log.close(), log.close()]);
+    await log.close();
+    await log[Symbol.asyncDispose]();
+  });
+
+  test("refuses everything after it with LOG_CLOSED", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 3);
+    const closing = log.close();
+    for (const call of [
+      () => log.append(payloadOf(3)),
+      () => log.appendBatch([payloadOf(3)]),
+      () => log.sync(),
+      () => log.truncateBefore(1),
+      () => log.truncateFrom(1),
+      () => log.read(0),
+      () => [...log.records()],
+      () => log.follow().next(),
+      () => log.offsetAt(0),
+      () => log.refresh(),
+    ]) {
+      expect((await refusal(call)).code).toBe("LOG_CLOSED");
+    }
+    await closing;
+    expectNumbered(await openLog(log.directory), 0, 3);
+  });
+
+  test("leaves no file open, and no more files than the log needs", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem });
+    await appendEach(log, 300);
+    await log.truncateBefore(100);
+    readAll(log);
+    await log.truncateFrom(250);
+    await log.close();
+    expect(fileSystem.leftOpen).toEqual([]);
+  });
+});
+
+test("a log of many segments keeps a bounded number of files open", async () => {
+  const fileSystem = new FaultyFileSystem();
+  const log = await openLog(temporaryDirectory(), { fileSystem, durability: "os" });
+  await appendEach(log, 300, 4000);
+  expect(log.stats().segments).toBe(300);
+  expectNumbered(log, 0, 300);
+  for (const offset of offsets(0, 300).reverse()) log.read(offset);
+  expect(fileSystem.leftOpen.length).toBeLessThan(140);
+});

@@ -1,0 +1,192 @@
+// Writers and readers in processes of their own: SIGKILL in the middle of it, and reading beside it.
+
+import { type ChildProcessByStdio, spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import type { Readable, Writable } from "node:stream";
+import { setImmediate } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type Log, LogError } from "@tidemark/wal";
+import { describe, expect, onTestFinished, test } from "vitest";
+import {
+  appendEach,
+  expectNumbered,
+  numberOf,
+  openLog,
+  openReader,
+  refusal,
+  temporaryDirectory,
+} from "./fixture.js";
+
+const SCRIPT = fileURLToPath(new URL("writer.mjs", import.meta.url));
+
+class WriterProcess {
+  /** Lines that it has written so far. */
+  readonly lines: string[] = [];
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #exited: Promise<unknown>;
+  #onLine: () => void = () => undefined;
+
+  constructor(directory: string, work: "batches" | "everything") {
+    this.#child = spawn(process.execPath, [SCRIPT, directory, work], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#exited = once(this.#child, "exit");
+    createInterface(this.#child.stdout).on("line", (line) => {
+      this.lines.push(line);
+      this.#onLine();
+    });
+    onTestFinished(() => this.kill());
+  }
+
+  /** Resolves with the first line of this kind. */
+  async said(kind: string): Promise<string> {
+    for (;;) {
+      const line = this.lines.find((said) => said.startsWith(kind));
+      if (line !== undefined) return line;
+      await new Promise<void>((resolve) => {
+        this.#onLine = resolve;
+      });
+    }
+  }
+
+  /** SIGKILL; resolves once the process is gone and all that it had said is here. */
+  async kill(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#exited;
+    while (!this.#child.stdout.readableEnded && !this.#child.stdout.destroyed) await setImmediate();
+  }
+
+  /** Tells it to close its log and end. */
+  async end(): Promise<void> {
+    this.#child.stdin.end();
+    await this.#exited;
+  }
+
+  /** The highest end that it was told of. */
+  get acknowledged(): number {
+    const ends = this.lines.map((line) => Number(/^acknowledged (\d+)$/.exec(line)?.[1] ?? 0));
+    return Math.max(0, ...ends);
+  }
+}
+
+describe("fault 50: SIGKILL in the middle of batches", () => {
+  test("leaves whole batches, all that were acknowledged among them, again and again", async () => {
+    const directory = temporaryDirectory();
+    let end = 0;
+    for (let round = 0; round < 6; round++) {
+      const writer = new WriterProcess(directory, "batches");
+      expect(await writer.said("opened")).toBe(round === 0 ? "opened free" : "opened taken over");
+      while (writer.acknowledged < end + 100 + round * 211) await setImmediate();
+      await writer.kill();
+      const reader = await openReader(directory);
+      expect(reader.endOffset % 5).toBe(0);
+      expect(reader.endOffset).toBeGreaterThanOrEqual(writer.acknowledged);
+      expectNumbered(reader, 0, reader.endOffset);
+      await reader.close();
+      end = reader.endOffset;
+    }
+    const log = await openLog(directory);
+    expect(log.recovery.takenOver).toContain("pid");
+    expectNumbered(log, 0, end);
+    await appendEach(log, 5);
+    await log.close();
+    expectNumbered(await openLog(directory), 0, end + 5);
+  });
+
+  test("fault 52: lets the next writer open at once", async () => {
+    const directory = temporaryDirectory();
+    const writer = new WriterProcess(directory, "batches");
+    await writer.said("acknowledged");
+    const error = await refusal(() => openLog(directory));
+    expect(error.code).toBe("LOG_LOCKED");
+    await writer.kill();
+    const log = await openLog(directory);
+    expect(log.endOffset).toBeGreaterThan(0);
+  });
+});
+
+describe("fault 70: a reader beside a writer in another process", () => {
+  /** Reads until it has read so many records; typed ends of a reading are the only ones allowed. */
+  async function readBeside(
+    readSome: () => Promise<number>,
+    wanted: number,
+    ends: readonly string[],
+  ): Promise<Map<string, number>> {
+    const met = new Map<string, number>();
+    for (let read = 0; read < wanted; ) {
+      try {
+        read += await readSome();
+      } catch (error) {
+        if (!(error instanceof LogError)) throw error;
+        expect(ends, error.message).toContain(error.code);
+        met.set(error.code, (met.get(error.code) ?? 0) + 1);
+      }
+      await setImmediate();
+    }
+    return met;
+  }
+
+  test("sees no false damage through rotation, retention and truncation, in any way of reading", async () => {
+    const directory = temporaryDirectory();
+    const writer = new WriterProcess(directory, "everything");
+    await writer.said("opened");
+    const reader = await openReader(directory);
+    const check = (offset: number, payload: Uint8Array) => {
+      if (numberOf(payload) !== offset) throw new Error(`${numberOf(payload)} at ${offset}`);
+    };
+    const scan = async () => {
+      await reader.refresh();
+      let read = 0;
+      for (const { offset, payload } of reader.records()) {
+        check(offset, payload);
+        read += 1;
+        if (read % 97 === 0) await setImmediate();
+      }
+      return read;
+    };
+    const pick = async () => {
+      await reader.refresh();
+      const { startOffset, endOffset } = reader;
+      for (let index = 0; index < 20 && endOffset > startOffset; index++) {
+        const offset = startOffset + Math.floor(Math.random() * (endOffset - startOffset));
+        check(offset, reader.read(offset).payload);
+        expect(reader.offsetAt(0)).toBe(reader.startOffset);
+      }
+      return 20;
+    };
+    const follow = async () => {
+      let read = 0;
+      for await (const { offset, payload } of reader.follow()) {
+        check(offset, payload);
+        read += 1;
+        if (read === 500) break;
+      }
+      return read;
+    };
+    const open = async () => {
+      const fresh: Log = await openReader(directory);
+      try {
+        let read = 0;
+        for (const { offset, payload } of fresh.records()) {
+          check(offset, payload);
+          read += 1;
+        }
+        return read;
+      } finally {
+        await fresh.close();
+      }
+    };
+    await Promise.all([
+      readBeside(scan, 60_000, ["LOG_TRUNCATED"]),
+      readBeside(pick, 4000, ["LOG_TRUNCATED", "LOG_OUT_OF_RANGE"]),
+      readBeside(follow, 8000, ["LOG_TRUNCATED"]),
+      readBeside(open, 20_000, ["LOG_TRUNCATED"]),
+    ]);
+    await writer.end();
+    const [, start, end] = (await writer.said("closed")).split(" ").map(Number);
+    await reader.refresh();
+    expect([reader.startOffset, reader.endOffset]).toEqual([start, end]);
+    expectNumbered(reader, reader.startOffset, reader.endOffset);
+  });
+});
