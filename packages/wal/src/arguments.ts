@@ -52,3 +52,8 @@ export function checkTime(time: number | Date): number {
   if (!Number.isFinite(ms)) throw invalid("time", "a finite number of ms or a valid Date", time);
   return ms;
 }
+
+export function checkSignal(signal: AbortSignal | undefined): void {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw invalid("signal", "an AbortSignal", signal);
+}

@@ -142,13 +142,6 @@ export class BatchIndex {
     return this.#entriesBefore(8, time - this.createdAt);
   }
 
-  /** Drops the entries from `count` on; for a growing index. */
-  truncate(count: number): void {
-    assert(this.#growing, "a decoded index does not change");
-    assert(Number.isInteger(count) && count >= 0 && count <= this.#count, "an index is cut within");
-    this.#count = count;
-  }
-
   /** The bytes of the index file, for the caller to keep. */
   encode(identity: IndexIdentity): Uint8Array {
     this.#assertFits(identity);

@@ -83,9 +83,10 @@ export async function examineLog(
     for (const segment of sealed) segments.push(await examineSealed(segment, walk));
     const verdict = await tailVerdict(manifest, unsealed);
     let offset = unsealed[0]?.baseOffset ?? 0;
-    for (const [index, segment] of unsealed.entries()) {
-      const torn = verdict.tear !== undefined && index >= verdict.tear.segmentIndex;
-      const found = await walk.pass(segment, offset, torn ? segment.size : undefined);
+    for (const segment of unsealed) {
+      // Behind what opening would read there are zeros, torn bytes, or what a live writer is at.
+      const limit = verdict.read ? segment.size : undefined;
+      const found = await walk.pass(segment, offset, limit);
       const first = verdict.damage?.file === segment.path ? [verdict.damage] : [];
       const others = found.damage.filter(({ position }) => position !== verdict.damage?.position);
       segments.push({ ...found, damage: [...first, ...others] });
@@ -101,14 +102,14 @@ export async function examineLog(
 async function tailVerdict(
   manifest: Manifest,
   unsealed: readonly Segment[],
-): Promise<{ tear?: Tear | undefined; damage?: Damage }> {
+): Promise<{ read: boolean; tear?: Tear | undefined; damage?: Damage }> {
   try {
     const { tear } = await readTail(manifest, unsealed);
-    return { tear };
+    return { read: true, tear };
   } catch (error) {
     // A store that is not there is found when its turn comes.
-    if (error instanceof LogError && isGone(error.cause)) return {};
-    return { damage: damageOf(error) };
+    if (error instanceof LogError && isGone(error.cause)) return { read: false };
+    return { read: false, damage: damageOf(error) };
   }
 }
 

@@ -42,7 +42,7 @@ export async function* followRecords(
         offset = record.offset + 1;
         yield record;
         signal?.throwIfAborted();
-        if (list.truncationGeneration !== generation) break;
+        if (list.truncationGeneration !== generation || list.isClosed) break;
         if (pace.due) await pace.rest();
       }
       continue;

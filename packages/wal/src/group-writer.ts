@@ -6,6 +6,7 @@ import { type Committer, writeFullySync } from "./file-system.js";
 import type { Group, PendingBatch } from "./group.js";
 import type { Floor } from "./manifest.js";
 import type { ResolvedOptions } from "./options.js";
+import type { Poison } from "./poison.js";
 import { endOf, type Segment } from "./segment.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import type { SegmentList } from "./segment-list.js";
@@ -28,6 +29,7 @@ export interface GroupWriterParts {
   readonly committer: Committer;
   readonly zeroFill: ZeroFill;
   readonly counters: Counters;
+  readonly poison: Poison;
 }
 
 export class GroupWriter {
@@ -96,11 +98,12 @@ export class GroupWriter {
     const batches = group.take(Math.min(room, COMMIT_BYTES_MAX), segment.createdAt + INDEX_MS_MAX);
     const { durable } = group;
     await zeroFill.ahead(segment, segment.size + lengthOf(batches));
-    this.#statedOffset = list.durableOffset;
-    const checksums = batches.map((batch) => group.seal(batch, segment.marker, list.durableOffset));
+    const stated = list.durableOffset;
+    const checksums = batches.map((batch) => group.seal(batch, segment.marker, stated));
     const bytes = group.bytesOf(batches);
     const startMs = performance.now();
     await this.#put(segment, bytes, durable);
+    this.#statedOffset = stated;
     batches.forEach((batch, index) => {
       segment.extend({ ...batch, checksum: checksums[index] ?? 0 });
     });
@@ -131,7 +134,9 @@ export class GroupWriter {
   async #syncOthers(segment: Segment): Promise<void> {
     for (const other of this.#dirty) {
       if (other === segment) continue;
-      await other.file.datasync();
+      await other.datasync();
+      // Sealing may have synced it just before and been told of a failure: the system tells only one.
+      this.#parts.poison.check();
       this.#dirty.delete(other);
     }
   }

@@ -38,6 +38,7 @@ export class Group {
   #length = 0;
   #batches: PendingBatch[] = [];
   #written = 0;
+  #writtenLength = 0;
   readonly #waiters: Waiter[] = [];
   #settled = 0;
   readonly #syncs: { resolve: () => void; reject: (error: LogError) => void }[] = [];
@@ -49,9 +50,9 @@ export class Group {
     this.durable = durable;
   }
 
-  /** Bytes that its batches take on disk. */
-  get length(): number {
-    return this.#length;
+  /** Bytes of batches that wait to be written. */
+  get waitingBytes(): number {
+    return this.#length - this.#writtenLength;
   }
 
   /** The next batch to be written; undefined when all are. */
@@ -168,7 +169,10 @@ export class Group {
 
   /** Notes that `count` batches more have been written; resolves the appends below `endOffset`. */
   acknowledge(count: number, endOffset: number): void {
+    const last = this.#batches[this.#written + count - 1];
+    assert(last !== undefined, "what is acknowledged was taken");
     this.#written += count;
+    this.#writtenLength = last.at + BATCH_HEADER_LENGTH + last.bodyLength;
     for (
       let waiter = this.#waiters[this.#settled];
       waiter !== undefined;
@@ -198,5 +202,6 @@ export class Group {
     this.#pool.give(this.#bytes);
     this.#bytes = new Uint8Array(0);
     this.#batches = [];
+    this.#writtenLength = this.#length;
   }
 }

@@ -42,6 +42,7 @@ export class LiveReader {
     this.#manifest = manifest;
     this.list = list;
     this.#provedOffset = manifest.floor.offset;
+    list.renew = () => this.#renew();
   }
 
   static async open(
@@ -90,6 +91,7 @@ export class LiveReader {
       if (manifest === undefined) throw noLog(this.#fileSystem, this.#directory);
       try {
         this.#advance(manifest);
+        this.#failure = undefined;
         return;
       } catch (error) {
         const repeated = before?.generation === manifest.generation;
@@ -97,6 +99,12 @@ export class LiveReader {
         before = manifest;
       }
     }
+  }
+
+  #renew(): boolean {
+    const { generation } = this.#manifest;
+    this.refresh();
+    return this.#manifest.generation !== generation;
   }
 
   /** Why looking for more failed while nobody asked, so that those who wait can be told. */
@@ -146,8 +154,9 @@ export class LiveReader {
     this.#manifest = manifest;
     this.#provedOffset = found.provedOffset;
     const grew = this.#moveEnd(segments[segments.length - 1]?.endOffset ?? manifest.startOffset);
+    const reason = new LogError("LOG_TRUNCATED", "the records here have been dropped");
     for (const segment of [...gone, ...unsealed]) {
-      if (!segments.includes(segment)) segment.closeSync();
+      if (!segments.includes(segment)) segment.retire(reason);
     }
     if (grew || cut) list.wake();
   }

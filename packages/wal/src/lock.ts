@@ -17,6 +17,8 @@ import {
 } from "./lock-text.js";
 import { join, LOCK, LOCK_CLAIM } from "./names.js";
 
+const SPACE = 0x20;
+
 /** A held lock. */
 export class Lock {
   /** What LOCK said when a holder that had died was taken over; undefined after an orderly release. */
@@ -32,8 +34,9 @@ export class Lock {
   async release(): Promise<void> {
     try {
       try {
-        // First the text, while nobody else can have written theirs.
-        await this.#file.truncate(0);
+        // First the text, while nobody else can have written theirs. Spaces, not nothing: the next holder's text
+        // then finds its room on a full disk too, and readers of a live log know it by that.
+        await writeFully(this.#file, new Uint8Array(this.#file.sizeSync()).fill(SPACE), 0);
       } finally {
         await this.#file.close();
       }

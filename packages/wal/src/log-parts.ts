@@ -64,7 +64,12 @@ export async function openWriting(directory: string, options: ResolvedOptions): 
   const { list, lock, recovery } = opened;
   const committer = options.fileSystem.openCommitter();
   try {
-    const [counters, poison] = [new Counters(), new Poison(options.onFailure)];
+    const counters = new Counters();
+    const poison = new Poison((failure) => {
+      // Followers wait for records that will not come.
+      list.wake();
+      options.onFailure(failure);
+    });
     const { structure, writer, clock } = join(directory, options, opened, {
       committer,
       counters,
@@ -91,7 +96,8 @@ export async function openWriting(directory: string, options: ResolvedOptions): 
     };
   } catch (error) {
     // The reason for which opening failed is the one to be told.
-    await closeAll([() => list.closeSync(), () => committer.close(), () => lock.release()]).catch(
+    const steps = [() => list.closeSync(), () => opened.prepared?.closeSync()];
+    await closeAll([...steps, () => committer.close(), () => lock.release()]).catch(
       () => undefined,
     );
     throw error;
@@ -136,6 +142,7 @@ export async function closeWriting(writing: WritingSide, poison: Poison): Promis
   const { writer, structure, background } = writing;
   await background.stop();
   await writer.drain();
+  await structure.settled();
   // What stands on disk now is for the next opening to judge; the failure was told already.
   if (poison.failure !== undefined) return;
   await writer.finish();

@@ -6,6 +6,7 @@ import {
   checkAppendOptions,
   checkPayload,
   checkPayloads,
+  checkSignal,
   checkTime,
   type RecordRange,
   readOnlyError,
@@ -22,11 +23,18 @@ import {
   type WritingSide,
 } from "./log-parts.js";
 import type { Manifest } from "./manifest.js";
-import { type Ancestry, invalid, type LogOptions, resolveOptions, whole } from "./options.js";
+import {
+  type Ancestry,
+  checkKeys,
+  invalid,
+  type LogOptions,
+  resolveOptions,
+  whole,
+} from "./options.js";
 import type { Poison } from "./poison.js";
 import { findTime, type LogRecord, readRecord, readRecords } from "./records.js";
 import type { RecoveryReport } from "./recovery.js";
-import type { SegmentList } from "./segment-list.js";
+import { closedError, type SegmentList } from "./segment-list.js";
 import { type Counters, type LogStats, statsOf } from "./stats.js";
 
 export class Log implements AsyncDisposable {
@@ -123,7 +131,12 @@ export class Log implements AsyncDisposable {
     const refusal =
       this.#writeRefusal() ?? checkPayload("payload", payload) ?? checkAppendOptions(options);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return this.#side.writer.append(payload, options?.sync === true);
+    try {
+      return this.#side.writer.append(payload, options?.sync === true);
+    } catch (error) {
+      // Memory that runs out, a clock that throws.
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -133,7 +146,11 @@ export class Log implements AsyncDisposable {
   appendBatch(payloads: readonly Uint8Array[], options?: AppendOptions): Promise<number> {
     const refusal = this.#writeRefusal() ?? checkPayloads(payloads) ?? checkAppendOptions(options);
     if (refusal !== undefined) return Promise.reject(refusal);
-    return this.#side.writer.appendBatch(payloads, options?.sync === true);
+    try {
+      return this.#side.writer.appendBatch(payloads, options?.sync === true);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -155,19 +172,13 @@ export class Log implements AsyncDisposable {
    */
   records(range: RecordRange = {}): IterableIterator<LogRecord> {
     this.#checkOpen();
+    checkKeys("range", range, ["from", "to"]);
     const { startOffset, endOffset } = this.#list;
     const from = whole("from", range.from ?? startOffset, 0, Number.MAX_SAFE_INTEGER);
     const to = whole("to", range.to ?? endOffset, 0, Number.MAX_SAFE_INTEGER);
     if (from > endOffset) throw this.#outOfRange(from, endOffset);
     if (to > endOffset) throw this.#outOfRange(to, endOffset);
-    return this.#whileOpen(readRecords(this.#list, from, to));
-  }
-
-  *#whileOpen(records: Iterable<LogRecord>): Generator<LogRecord, void, void> {
-    for (const record of records) {
-      yield record;
-      this.#checkOpen();
-    }
+    return readRecords(this.#list, from, to);
   }
 
   /**
@@ -177,6 +188,8 @@ export class Log implements AsyncDisposable {
    */
   follow(options: FollowOptions = {}): AsyncIterableIterator<LogRecord> {
     this.#checkOpen();
+    checkKeys("options of follow", options, ["from", "signal"]);
+    checkSignal(options.signal);
     const { startOffset } = this.#list;
     const from = whole("from", options.from ?? startOffset, 0, Number.MAX_SAFE_INTEGER);
     if (from > this.endOffset) throw this.#outOfRange(from, this.endOffset);
@@ -260,12 +273,11 @@ export class Log implements AsyncDisposable {
   async #close(): Promise<void> {
     this.#reader?.stop();
     const writing = this.#writing;
-    const files = this.#list.segments.map((segment) => () => segment.closeSync());
-    const steps = [() => this.#list.wake(), ...files];
-    if (writing === undefined) return closeAll(steps);
+    const closeList = () => this.#list.closeSync();
+    if (writing === undefined) return closeAll([closeList]);
     await closeAll([
       () => closeWriting(writing, this.#poison),
-      ...steps,
+      closeList,
       () => writing.structure.releaseSync(),
       () => writing.committer.close(),
       () => writing.lock.release(),
@@ -278,9 +290,7 @@ export class Log implements AsyncDisposable {
   }
 
   #closedError(): LogError | undefined {
-    return this.#closing === undefined
-      ? undefined
-      : new LogError("LOG_CLOSED", "the log is closed");
+    return this.#closing === undefined ? undefined : closedError();
   }
 
   #checkOpen(): void {

@@ -54,8 +54,12 @@ function readWhole(fileSystem: FileSystem, path: string): Uint8Array | undefined
 }
 
 /** A replacement that failed when the rename may or may not have happened: the log must stop. */
-export class ManifestUnknownError extends Error {
-  override readonly name = "ManifestUnknownError";
+export class ManifestUnknownError extends LogError {
+  constructor(path: string, cause: unknown) {
+    const message =
+      "replacing the manifest failed half way; open the log again to see which one stands";
+    super("LOG_IO", message, { file: path, cause });
+  }
 }
 
 /**
@@ -82,7 +86,7 @@ export async function replaceManifest(
     await fileSystem.rename(next, path);
     await fileSystem.syncDirectory(directory);
   } catch (cause) {
-    throw new ManifestUnknownError("replacing the manifest failed half way", { cause });
+    throw new ManifestUnknownError(path, cause);
   }
 }
 

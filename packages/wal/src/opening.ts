@@ -36,15 +36,17 @@ export async function openForWriting(
 ): Promise<OpenedLog> {
   const startMs = performance.now();
   const { fileSystem } = options;
-  checkClock(options.clock());
+  checkClock(options.clock);
   await prepareDirectory(directory, options);
   const lock = await acquireLock(fileSystem, directory, options.clock);
   try {
     const { manifest, created } = await readOrCreateManifest(directory, options);
     const opened = await recover(fileSystem, directory, manifest);
     const { list, tail, trimmed, removed, rewrittenBytes } = opened;
+    const report = reportOf(manifest, tail, trimmed);
     const recovery = {
-      ...reportOf(manifest, tail, trimmed),
+      ...report,
+      orderly: report.orderly && lock.takenOver === undefined,
       created,
       removed,
       rewrittenBytes,
@@ -68,7 +70,8 @@ export async function openForWriting(
 }
 
 /** What a Date can show, since the lock's text says when it was taken. */
-function checkClock(now: unknown): void {
+function checkClock(clock: () => number): void {
+  const now: unknown = clock();
   const shown = typeof now === "number" && Math.abs(now) <= 8.64e15;
   if (!shown) throw invalid("clock", "a function that gives ms since the Unix epoch", now);
 }

@@ -147,7 +147,7 @@ export function resolveOptions(options: LogOptions = {}): ResolvedOptions {
     ancestry: options.ancestry === undefined ? undefined : resolveAncestry(options.ancestry),
     onFailure: later(callable("onFailure", options.onFailure ?? (() => undefined))),
     onReport: later(callable("onReport", options.onReport ?? (() => undefined))),
-    fileSystem: options.fileSystem ?? nodeFileSystem,
+    fileSystem: resolveFileSystem(options.fileSystem),
     clock: callable("clock", options.clock ?? Date.now),
   };
   if (resolved.readOnly) checkReadOnly(options);
@@ -167,6 +167,16 @@ function checkReadOnly(options: LogOptions): void {
     if (value === undefined || value === false) continue;
     throw new LogError("LOG_INVALID_ARGUMENT", `option ${name} makes no sense with readOnly`);
   }
+}
+
+/** Anything with the calls of one; what else it is shows when it is used. */
+export function resolveFileSystem(fileSystem: FileSystem | undefined): FileSystem {
+  if (fileSystem === undefined) return nodeFileSystem;
+  const known = typeof fileSystem === "object" && fileSystem !== null;
+  if (known && typeof fileSystem.open === "function" && typeof fileSystem.openSync === "function") {
+    return fileSystem;
+  }
+  throw invalid("fileSystem", "a FileSystem", fileSystem);
 }
 
 function resolveRetention(retention: Retention): Retention {

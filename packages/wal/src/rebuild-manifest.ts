@@ -7,16 +7,14 @@ import { LogError } from "./errors.js";
 import type { FileSystem } from "./file-system.js";
 import type { Manifest, ManifestSegment } from "./manifest.js";
 import { join, MANIFEST, storeId } from "./names.js";
-import { StoreScan } from "./scan.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 
-/** A store with records, read as far as it is whole. */
+/** A store with records. */
 interface FoundStore {
   readonly id: number;
   readonly marker: number;
   readonly logId: string;
   readonly baseOffset: number;
-  readonly endOffset: number;
 }
 
 /**
@@ -93,28 +91,21 @@ function unsealed({ id, marker, baseOffset }: FoundStore): ManifestSegment {
 function readStore(fileSystem: FileSystem, path: string, id: number): FoundStore | undefined {
   const found = inspectStore(fileSystem, path);
   if (found.kind !== "store" || found.id !== id || !found.hasRecords) return undefined;
-  const { marker, logId, createdAt: time, firstOffset: baseOffset } = found;
-  const file = fileSystem.openSync(path);
-  try {
-    const range = { from: SEGMENT_HEADER_LENGTH, limit: file.sizeSync(), offset: baseOffset, time };
-    const scan = new StoreScan({ file }, marker, range);
-    while (scan.next() !== undefined);
-    return { id, marker, logId, baseOffset, endOffset: scan.offset };
-  } finally {
-    file.closeSync();
-  }
+  const { marker, logId, firstOffset: baseOffset } = found;
+  return { id, marker, logId, baseOffset };
 }
 
 /**
- * The stores that follow one another without a gap, from the newest backwards. Ids ascend with time, so where
- * two hold the same offsets, the older is what a cut of the end left behind, and the newer is the log.
+ * The stores that make up the log, from the newest backwards. Ids ascend with time, so before the one that
+ * begins at an offset comes the newest that begins below it: an older one with the same offsets is what a cut
+ * of the end left behind. Whether each reaches to the next is for the examination to find.
  */
 function chainOf(stores: readonly FoundStore[]): FoundStore[] {
   const newestFirst = [...stores].sort((a, b) => b.id - a.id);
   const chain: FoundStore[] = [];
   for (const store of newestFirst) {
     const next = chain[0];
-    if (next === undefined || store.endOffset === next.baseOffset) chain.unshift(store);
+    if (next === undefined || store.baseOffset < next.baseOffset) chain.unshift(store);
   }
   return chain;
 }

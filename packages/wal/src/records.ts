@@ -3,6 +3,7 @@
 // where what it would read next is gone.
 
 import { BATCH_HEADER_LENGTH, RECORD_PREFIX_LENGTH, recordAt, recordEnd } from "./batch.js";
+import { LogError } from "./errors.js";
 import { loadBatch } from "./read-batch.js";
 import { type ScannedBatch, StoreScan } from "./scan.js";
 import type { Segment } from "./segment.js";
@@ -19,26 +20,45 @@ export interface LogRecord {
 
 /** The record at `offset`, which is within [startOffset, endOffset). The payload is the caller's own. */
 export function readRecord(list: SegmentList, offset: number): LogRecord {
+  try {
+    return loadRecord(list, offset);
+  } catch (error) {
+    if (!list.renew()) throw error;
+    list.checkPlace(offset, offset, list.truncationGeneration);
+    return loadRecord(list, offset);
+  }
+}
+
+function loadRecord(list: SegmentList, offset: number): LogRecord {
   const { header, bytes } = loadBatch(list.find(offset), offset);
   const payload = recordAt(bytes, 0, header, offset - header.firstOffset).slice();
   return { offset, time: header.time, payload };
 }
 
-/** Records in [from, to), each verified. Throws `LOG_TRUNCATED`, `LOG_CORRUPT`, `LOG_IO` where it meets the cause. */
+/** Records in [from, to), each verified. Throws `LOG_TRUNCATED`, `LOG_CORRUPT`, `LOG_IO`, `LOG_CLOSED` where it meets the cause. */
 export function* readRecords(
   list: SegmentList,
   from: number,
   to: number,
 ): Generator<LogRecord, void, void> {
   let generation = list.truncationGeneration;
+  let failedAt = -1;
   for (let offset = from; offset < to; ) {
     list.checkPlace(offset, to, generation);
     generation = list.truncationGeneration;
-    for (const record of readSegment(list, offset, to)) {
-      yield record;
-      offset = record.offset + 1;
-      // What was cut meanwhile may still stand in the chunk at hand.
-      if (list.truncationGeneration !== generation) break;
+    try {
+      for (const record of readSegment(list, offset, to)) {
+        yield record;
+        offset = record.offset + 1;
+        // What was cut meanwhile may still stand in the chunk at hand.
+        if (list.truncationGeneration !== generation || list.isClosed) break;
+      }
+    } catch (error) {
+      list.checkPlace(offset, to, generation);
+      // The place is still there: the segment was sealed or taken over meanwhile, or another process changed it.
+      const retired = error instanceof LogError && error.code === "LOG_TRUNCATED";
+      if (failedAt === offset || !(retired || list.renew())) throw error;
+      failedAt = offset;
     }
   }
 }
@@ -49,7 +69,7 @@ function* readSegment(
   to: number,
 ): Generator<LogRecord, void, void> {
   const segment = list.find(offset);
-  const { scan, first } = startScan(list, offset);
+  const { scan, first } = startScan(segment, offset);
   let batch: ScannedBatch | undefined = first;
   while (batch !== undefined) {
     yield* recordsIn(batch, offset, to);
@@ -61,8 +81,7 @@ function* readSegment(
 }
 
 /** A scan that has passed the batch with this offset; an index that leads elsewhere is rebuilt. */
-function startScan(list: SegmentList, offset: number): { scan: StoreScan; first: ScannedBatch } {
-  const segment = list.find(offset);
+function startScan(segment: Segment, offset: number): { scan: StoreScan; first: ScannedBatch } {
   for (;;) {
     const { position, firstOffset } = segment.placeOf(offset);
     const range = {
@@ -97,17 +116,15 @@ function* recordsIn(
 
 /** Offset of the first record in the list at or after `time`; the end offset if there is none. */
 export function findTime(list: SegmentList, time: number): number {
-  const { segments } = list;
+  // One without records says nothing about the times behind it.
+  const segments = list.segments.filter(({ baseOffset, endOffset }) => endOffset > baseOffset);
   let low = 0;
   let high = segments.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    const segment = segments[middle];
-    const hasLater =
-      segment !== undefined && segment.endOffset > segment.baseOffset && segment.lastTime >= time;
-    // An empty segment is the last one: nothing behind it is later either.
-    if (hasLater || segment?.endOffset === segment?.baseOffset) high = middle;
-    else low = middle + 1;
+    const lastTime = segments[middle]?.lastTime;
+    if (lastTime !== undefined && lastTime < time) low = middle + 1;
+    else high = middle;
   }
   const segment = segments[low];
   if (segment === undefined) return list.endOffset;

@@ -22,7 +22,7 @@ export interface TornTail {
 export interface RecoveryReport {
   /** There was no log before. */
   readonly created: boolean;
-  /** The last writer closed in order, or never wrote: nothing had to be recovered. */
+  /** The last writer closed in order, or the log is new. */
   readonly orderly: boolean;
   readonly startOffset: number;
   readonly endOffset: number;

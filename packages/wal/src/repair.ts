@@ -2,6 +2,7 @@
 // before the first damage, or those behind the last. Whatever that leaves out is copied aside first, so a
 // repair can be undone by hand; the change itself is one replacement of the manifest.
 
+import { checkSignal } from "./arguments.js";
 import { type EntryMap, filesAtFault, listEntries } from "./directory.js";
 import { ioError, LogError } from "./errors.js";
 import {
@@ -18,9 +19,8 @@ import { acquireLock } from "./lock.js";
 import type { Manifest } from "./manifest.js";
 import { readManifest } from "./manifest-file.js";
 import { join, MANIFEST, storeId, storeName } from "./names.js";
-import { nodeFileSystem } from "./node/node-file-system.js";
 import { notFound } from "./opening.js";
-import { checkKeys, invalid } from "./options.js";
+import { checkKeys, invalid, resolveFileSystem } from "./options.js";
 import { rebuildManifest } from "./rebuild-manifest.js";
 import { planRepair, type RepairPlan } from "./repair-plan.js";
 import { applyRepair } from "./repair-steps.js";
@@ -72,7 +72,8 @@ export async function repairLog(
   if (keep !== undefined && keep !== "before" && keep !== "after") {
     throw invalid("keep", `"before" or "after"`, keep);
   }
-  const fileSystem = options.fileSystem ?? nodeFileSystem;
+  checkSignal(options.signal);
+  const fileSystem = resolveFileSystem(options.fileSystem);
   if (!holdsLog(listEntries(fileSystem, directory))) throw notFound(directory);
   const lock = await acquireLock(fileSystem, directory, Date.now);
   try {

@@ -23,8 +23,10 @@ export type ScanStop =
       readonly reason: string;
       readonly expected?: string | number;
       readonly actual?: string | number;
-      /** The header is valid and states another offset: not what a torn write leaves behind. */
+      /** The header is valid and says what cannot be here: not what a torn write leaves behind. */
       readonly misplaced: boolean;
+      /** It states a later offset than is due. */
+      readonly ahead?: boolean;
     };
 
 /** A verified batch on its way past. */
@@ -119,7 +121,8 @@ export class StoreScan {
     const stop = (reason: string, expected: number, actual: number, misplaced: boolean) =>
       ({ kind: "bad", reason, expected, actual, misplaced }) as const;
     if (firstOffset !== this.offset) {
-      return stop("a batch with another offset", this.offset, firstOffset, true);
+      const ahead = firstOffset > this.offset;
+      return { ...stop("a batch with another offset", this.offset, firstOffset, true), ahead };
     }
     if (time < this.#time) return stop("a batch before its time", this.#time, time, true);
     const [length, room] = [BATCH_HEADER_LENGTH + bodyLength, this.#limit - this.position];

@@ -54,6 +54,13 @@ export class SegmentCreation {
   ): Promise<Segment> {
     this.#parts.poison.check();
     const identity = { id, marker: randomInt(1, 2 ** 32), logId: this.#state.manifest.logId };
-    return createSegment(this.#parts.place, { identity, createdAt, baseOffset }, fill);
+    return createSegment(
+      this.#parts.place,
+      { identity, createdAt, baseOffset },
+      async (segment) => {
+        await fill(segment);
+        this.#parts.poison.check();
+      },
+    );
   }
 }

@@ -36,14 +36,18 @@ export async function createSegment(
   const path = join(directory, storeName(identity.id));
   const temporary = path + NEW_SUFFIX;
   let segment: Segment | undefined;
+  // Only what this call has made may go when it fails.
+  const made: string[] = [];
   try {
     await removeIfThere(fileSystem, temporary);
     const file = await fileSystem.create(temporary);
+    made.push(temporary);
     segment = Segment.fresh(fileSystem, directory, identity, file, createdAt, baseOffset);
     await writeFully(file, encodeSegmentHeader({ ...identity, createdAt }), 0);
     await fill(segment);
     await file.sync();
     await fileSystem.rename(temporary, path);
+    made.push(path);
     // The manifest must not name a file whose own name a power cut could undo.
     await fileSystem.syncDirectory(directory);
     // Opened by the name that it has from now on, for what errors say.
@@ -51,7 +55,7 @@ export async function createSegment(
     return segment;
   } catch (cause) {
     segment?.closeSync();
-    await discard(fileSystem, [temporary, path]);
+    await discard(fileSystem, made);
     throw cause instanceof LogError ? cause : ioError("creating a segment", cause);
   }
 }

@@ -12,7 +12,7 @@ interface Cut {
   readonly from: number;
 }
 
-/** Stores kept open at once; beyond, the one used longest ago is closed and opened again when needed. */
+/** Sealed stores kept open at once; beyond, the one opened longest ago is closed, and opened again when needed. */
 const OPEN_SEGMENTS_MAX = 128;
 
 export class SegmentList {
@@ -25,10 +25,12 @@ export class SegmentList {
   durableOffset: number;
   /** Number of cuts from the end so far. */
   truncationGeneration = 0;
+  #closed = false;
   #cuts: Cut[] = [];
   readonly #waiters = new Set<() => void>();
-  /** Sealed segments that are open, the one used longest ago first. */
+  /** Sealed segments that are open, the one opened longest ago first. */
   readonly #open = new Set<Segment>();
+  readonly #onOpened = (segment: Segment): void => this.#opened(segment);
 
   constructor(startOffset: number) {
     this.startOffset = startOffset;
@@ -42,7 +44,9 @@ export class SegmentList {
 
   replace(segments: readonly Segment[]): void {
     this.#segments = segments;
-    for (const segment of this.#open) if (!segments.includes(segment)) this.#open.delete(segment);
+    const listed = new Set(segments);
+    for (const segment of this.#open) if (!listed.has(segment)) this.#open.delete(segment);
+    for (const segment of segments) segment.onOpened = this.#onOpened;
   }
 
   /** The segment that holds this offset, or that will; the offset is within [startOffset, endOffset]. */
@@ -59,12 +63,11 @@ export class SegmentList {
     }
     const found = segments[low];
     assert(found !== undefined, "a log that can be read has a segment");
-    if (found.sealed) this.#used(found);
     return found;
   }
 
-  #used(segment: Segment): void {
-    if (this.#segments.length <= OPEN_SEGMENTS_MAX) return;
+  /** Bounds the descriptors: closes the sealed segment that was opened longest ago. */
+  #opened(segment: Segment): void {
     this.#open.delete(segment);
     this.#open.add(segment);
     if (this.#open.size <= OPEN_SEGMENTS_MAX) return;
@@ -86,10 +89,11 @@ export class SegmentList {
   }
 
   /**
-   * Throws `LOG_TRUNCATED` if what a reader wants, [offset, to), is no longer what it was when the reader
+   * Throws `LOG_CLOSED`, or `LOG_TRUNCATED` if what a reader wants, [offset, to), is no longer what it was when the reader
    * last looked, at `generation`.
    */
   checkPlace(offset: number, to: number, generation: number): void {
+    if (this.#closed) throw closedError();
     if (offset < this.startOffset) {
       throw new LogError("LOG_TRUNCATED", "the records here have been removed by retention", {
         offset,
@@ -104,6 +108,12 @@ export class SegmentList {
       offset,
     });
   }
+
+  /**
+   * Where another process writes: takes in what it has changed, and tells whether that may be why reading
+   * failed.
+   */
+  renew: () => boolean = () => false;
 
   /** Resolves at the next `wake`. */
   changed(): { readonly promise: Promise<void>; readonly cancel: () => void } {
@@ -133,10 +143,30 @@ export class SegmentList {
     for (const waiter of waiters) waiter();
   }
 
+  get isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** For good: readers that are under way are told. */
   closeSync(): void {
-    for (const segment of this.#segments) segment.closeSync();
+    this.#closed = true;
     this.#open.clear();
+    const reason = closedError();
+    let failure: unknown;
+    for (const segment of this.#segments) {
+      try {
+        segment.retire(reason);
+      } catch (error) {
+        failure ??= error;
+      }
+    }
+    this.wake();
+    if (failure !== undefined) throw failure;
   }
 }
 
 const CUTS_KEPT = 64;
+
+export function closedError(): LogError {
+  return new LogError("LOG_CLOSED", "the log is closed");
+}

@@ -10,6 +10,7 @@ import type { Floor } from "./manifest.js";
 import { join, storeName } from "./names.js";
 import { addToIndex, type LoadedIndex, loadIndex, rebuildIndex } from "./sealed-index.js";
 import { decodeSegmentHeader, SEGMENT_HEADER_LENGTH } from "./segment-header.js";
+import { Turns } from "./turns.js";
 
 /** What the manifest or a new header says of a segment. */
 export interface SegmentIdentity {
@@ -51,6 +52,11 @@ export class Segment {
   zeroedTo: number;
   readonly #fileSystem: FileSystem;
   readonly #directory: string;
+  /** One at a time: the system tells a failed write-back to one of two that sync at once. */
+  readonly #syncs = new Turns();
+  #retired: LogError | undefined;
+  /** Told when a sealed segment has been opened. */
+  onOpened: (segment: Segment) => void = () => undefined;
   #file: File | undefined;
   #createdAt: number | undefined;
   #index: BatchIndex | undefined;
@@ -147,10 +153,12 @@ export class Segment {
     }
     this.#file?.closeSync();
     this.#file = file;
-    if (!this.sealed) this.#index ??= BatchIndex.empty(this.baseOffset, this.createdAt);
+    if (this.sealed) this.onOpened(this);
+    else this.#index ??= BatchIndex.empty(this.baseOffset, this.createdAt);
   }
 
   #openStore(): File {
+    if (this.#retired !== undefined) throw this.#retired;
     try {
       return this.#fileSystem.openSync(this.path);
     } catch (cause) {
@@ -170,8 +178,13 @@ export class Segment {
 
   /** Verified on first use; for an unsealed segment the one in memory. */
   get index(): BatchIndex {
-    if (this.#index === undefined)
-      this.#takeIndex(loadIndex(this.#fileSystem, this.#directory, this));
+    if (this.#index === undefined) {
+      // Once distrusted, the file is not believed again after the segment was closed meanwhile.
+      const loaded = this.#indexRebuilt
+        ? rebuildIndex(this)
+        : loadIndex(this.#fileSystem, this.#directory, this);
+      this.#takeIndex(loaded);
+    }
     assert(this.#index !== undefined, "a loaded segment has its index");
     return this.#index;
   }
@@ -201,16 +214,26 @@ export class Segment {
   }
 
   /** Cuts off what follows the last batch, durably: zeros, torn bytes, a failed write. */
-  async cutToSize(): Promise<void> {
-    await this.file.truncate(this.size);
-    await this.file.sync();
-    this.zeroedTo = this.size;
+  cutToSize(): Promise<void> {
+    return this.#syncs.take(async () => {
+      await this.file.truncate(this.size);
+      await this.file.sync();
+      this.zeroedTo = this.size;
+    });
+  }
+
+  /** Makes what was written durable; sealing has done so already. */
+  datasync(): Promise<void> {
+    return this.#syncs.take(() => (this.sealed ? Promise.resolve() : this.file.datasync()));
   }
 
   /** From now on the index is read from its file; its memory is free, and so is the descriptor. */
-  markSealed(): void {
-    this.sealed = true;
-    this.closeSync();
+  markSealed(): Promise<void> {
+    return this.#syncs.take(() => {
+      this.sealed = true;
+      this.closeSync();
+      return Promise.resolve();
+    });
   }
 
   /** The index as it stands in its file. */
@@ -244,6 +267,12 @@ export class Segment {
   #takeIndex({ index, rebuilt }: LoadedIndex): void {
     this.#index = index;
     this.#indexRebuilt ||= rebuilt;
+  }
+
+  /** Closes it for good: who still reads it is told the reason. Its path may soon name nothing, or another file. */
+  retire(reason: LogError): void {
+    this.#retired = reason;
+    this.closeSync();
   }
 
   /** Forgets what is open; a later use opens it again. */

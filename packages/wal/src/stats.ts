@@ -36,7 +36,7 @@ export interface LogStats {
   /** Write and sync of durable groups. */
   readonly commitTimes: DurationStats;
   readonly rotations: number;
-  /** Durable commits that had to wait for a segment to be prepared. */
+  /** Groups that had to wait for a segment to be prepared. */
   readonly rotationWaits: number;
   readonly segmentsDropped: number;
 }

@@ -2,7 +2,7 @@
 // manifest, and memory changes only after it. Files come before the manifest that names them and go after the
 // one that no longer does.
 
-import { assert } from "./errors.js";
+import { assert, LogError } from "./errors.js";
 import type { Floor, Manifest } from "./manifest.js";
 import type { Change, ManifestState } from "./manifest-state.js";
 import type { LogReport, ResolvedOptions } from "./options.js";
@@ -156,7 +156,7 @@ export class Structure {
       this.#report("index", "writing an index failed; it is rebuilt when it is needed", cause);
     }
     await this.#replace({ sealing: segment });
-    segment.markSealed();
+    await segment.markSealed();
   }
 
   /** Drops the sealed segments whose records are all below `offset`. */
@@ -229,9 +229,10 @@ export class Structure {
   async #dropPrepared(): Promise<void> {
     const prepared = this.#prepared;
     if (prepared === undefined) return;
-    this.#prepared = undefined;
     await this.#turns.take(async () => {
-      await this.#replace({ dropping: [...this.#state.dropping, prepared.id] });
+      const dropping = [...this.#state.dropping, prepared.id];
+      await this.#replace({ prepared: undefined, dropping });
+      this.#prepared = undefined;
       await this.#letGo([prepared]);
     });
   }
@@ -265,6 +266,11 @@ export class Structure {
     });
   }
 
+  /** Resolves when no change is under way: none may go on once the lock is released. */
+  settled(): Promise<void> {
+    return this.#turns.take(() => Promise.resolve());
+  }
+
   /** Closes what the list does not know. */
   releaseSync(): void {
     this.#prepared?.closeSync();
@@ -273,7 +279,9 @@ export class Structure {
   /** Closes and removes what the manifest no longer has. */
   async #letGo(dropped: readonly Segment[]): Promise<void> {
     try {
-      for (const segment of dropped) segment.closeSync();
+      const reason = new LogError("LOG_TRUNCATED", "the records here have been dropped");
+      for (const segment of dropped) segment.retire(reason);
+      this.#parts.poison.check();
       await this.#state.unlinkDropped();
     } catch (cause) {
       this.#report("drop", "removing a dropped segment failed; it is tried again later", cause);

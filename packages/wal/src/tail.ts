@@ -62,7 +62,7 @@ export async function readTail(manifest: Manifest, segments: readonly Segment[])
     if (scan.stop?.kind !== "bad") continue;
     const first = segmentIndex > 0 && scan.position === SEGMENT_HEADER_LENGTH;
     // A later segment's first batch may state a later offset only because what went before it was torn off.
-    const gap = first && scan.stop.misplaced && Number(scan.stop.actual) > offset;
+    const gap = first && scan.stop.ahead === true;
     if (scan.stop.misplaced && !gap) throw scan.error(segment.path);
     tear = { segmentIndex, position: scan.position, offset, reason: scan.stop.reason };
     await refuseIfProved(segments, tear, scan.error(segment.path), pace);

@@ -1,5 +1,6 @@
 // Verifying a log, at rest or beside its writer. Read-only; damage is listed, not thrown.
 
+import { checkSignal } from "./arguments.js";
 import { filesAtFault, listEntries } from "./directory.js";
 import { LogError } from "./errors.js";
 import {
@@ -14,9 +15,8 @@ import type { FileSystem } from "./file-system.js";
 import type { Manifest } from "./manifest.js";
 import { readManifest } from "./manifest-file.js";
 import { indexName } from "./names.js";
-import { nodeFileSystem } from "./node/node-file-system.js";
 import { notFound, segmentsOf } from "./opening.js";
-import { checkKeys, invalid } from "./options.js";
+import { checkKeys, invalid, resolveFileSystem } from "./options.js";
 import { readIndex } from "./sealed-index.js";
 
 export interface VerifyOptions {
@@ -62,7 +62,8 @@ export async function verifyLog(
   checkKeys("options", options, ["fileSystem", "signal", "onProgress"]);
   if (typeof directory !== "string" || directory === "")
     throw invalid("directory", "a path", directory);
-  const fileSystem = options.fileSystem ?? nodeFileSystem;
+  checkSignal(options.signal);
+  const fileSystem = resolveFileSystem(options.fileSystem);
   for (let attempt = 1; ; attempt++) {
     const startMs = performance.now();
     const manifest = manifestOf(fileSystem, directory);

@@ -40,7 +40,6 @@ export class Writer {
   readonly #parts: WriterParts;
   /** Offset that the next append gets. */
   #endOffset = 0;
-  #pendingBytes = 0;
   #queue: (Group | Task)[] = [];
   #atWork: Group | undefined;
   #running = false;
@@ -64,7 +63,9 @@ export class Writer {
 
   /** Bytes of batches that are not acknowledged. */
   get pendingBytes(): number {
-    return this.#pendingBytes;
+    let bytes = this.#atWork?.waitingBytes ?? 0;
+    for (const item of this.#queue) if (item instanceof Group) bytes += item.waitingBytes;
+    return bytes;
   }
 
   get floor(): Floor {
@@ -91,9 +92,8 @@ export class Writer {
     const refusal = this.#refusal(payload.length, RECORD_PREFIX_LENGTH + payload.length, 1);
     if (refusal !== undefined) return Promise.reject(refusal);
     const group = this.#gathering();
-    const before = group.length;
     group.add(payload, this.#endOffset, this.#parts.clock.now());
-    return this.#accepted(group, group.length - before, 1, sync);
+    return this.#accepted(group, 1, sync);
   }
 
   appendBatch(payloads: readonly Uint8Array[], sync: boolean): Promise<number> {
@@ -107,13 +107,12 @@ export class Writer {
     if (refusal !== undefined) return Promise.reject(refusal);
     const group = this.#gathering();
     group.addWhole(payloads, bodyLength, this.#endOffset, this.#parts.clock.now());
-    return this.#accepted(group, BATCH_HEADER_LENGTH + bodyLength, payloads.length, sync);
+    return this.#accepted(group, payloads.length, sync);
   }
 
-  #accepted(group: Group, length: number, count: number, sync: boolean): Promise<number> {
+  #accepted(group: Group, count: number, sync: boolean): Promise<number> {
     const offset = this.#endOffset;
     this.#endOffset = offset + count;
-    this.#pendingBytes += length;
     if (sync) group.durable = true;
     this.#start();
     return new Promise((resolve, reject) => group.wait(offset, resolve, reject));
@@ -128,10 +127,11 @@ export class Writer {
     const length = BATCH_HEADER_LENGTH + bodyLength;
     if (length > BATCH_BYTES_MAX)
       return tooLarge("a batch", "a segment's bytes", BATCH_BYTES_MAX, length);
-    if (this.#pendingBytes > 0 && this.#pendingBytes + length > maxPendingBytes) {
+    const { pendingBytes } = this;
+    if (pendingBytes > 0 && pendingBytes + length > maxPendingBytes) {
       return new LogError("LOG_BUSY", "too many appends wait; wait for some of them", {
         expected: `at most ${maxPendingBytes} bytes (maxPendingBytes)`,
-        actual: this.#pendingBytes + length,
+        actual: pendingBytes + length,
       });
     }
     if (this.#endOffset > Number.MAX_SAFE_INTEGER - count) {
@@ -237,9 +237,7 @@ export class Writer {
     poison.check();
     if (!(item instanceof Group)) return item.run();
     this.#atWork = item;
-    const { length } = item;
     await groupWriter.write(item);
-    this.#pendingBytes -= length;
     item.finish();
     this.#onCommitted(list.durableOffset < list.endOffset, groupWriter.unstated);
   }
@@ -249,12 +247,13 @@ export class Writer {
     const rejection = await this.#judge(error);
     const behind = this.#queue;
     this.#queue = [];
-    this.#pendingBytes = 0;
     // Before anyone hears of it: whoever appends next gets the offset after the last acknowledged record.
     this.#endOffset = this.#parts.list.endOffset;
     item.reject(rejection);
     for (const waiting of behind) waiting.reject(rejection);
-    this.#parts.list.wake();
+    const { list, groupWriter } = this.#parts;
+    list.wake();
+    this.#onCommitted(list.durableOffset < list.endOffset, groupWriter.unstated);
   }
 
   async #judge(error: unknown): Promise<LogError> {

@@ -42,23 +42,30 @@ export class ZeroFill {
       segment.zeroedTo = from + zeros.length;
       this.#counters.zerosWritten += zeros.length;
     } catch (cause) {
-      if (!(cause instanceof FileSystemError)) throw cause;
-      this.#retryAtMs = performance.now() + RETRY_MS;
-      this.#onReport({
-        kind: "extend",
-        message: `writing zeros ahead failed: ${cause.message}`,
-        cause,
-      });
+      this.#failed(cause);
     }
   }
 
-  /** The first zeros of a segment that is being prepared. Throws what the file system throws. */
+  /** The first zeros of a segment that is being made; returns how far they reach. */
   async begin(file: File, from: number): Promise<number> {
     if (!this.#enabled) return from;
     const zeros = this.#step(from);
-    await writeFully(file, zeros, from);
-    this.#counters.zerosWritten += zeros.length;
-    return from + zeros.length;
+    try {
+      await writeFully(file, zeros, from);
+      this.#counters.zerosWritten += zeros.length;
+      return from + zeros.length;
+    } catch (cause) {
+      this.#failed(cause);
+      await file.truncate(from);
+      return from;
+    }
+  }
+
+  #failed(cause: unknown): void {
+    if (!(cause instanceof FileSystemError)) throw cause;
+    this.#retryAtMs = performance.now() + RETRY_MS;
+    const message = `writing zeros ahead failed: ${cause.message}`;
+    this.#onReport({ kind: "extend", message, cause });
   }
 
   #step(from: number): Uint8Array {

@@ -126,16 +126,6 @@ describe("growing", () => {
     expect(entriesOf(indexOf(entries, 0, 1000))).toEqual(entries);
   });
 
-  test("goes on from where it was cut", () => {
-    const index = indexOf(golden.entries, golden.identity.baseOffset, golden.identity.createdAt);
-    index.truncate(1);
-    expect(entriesOf(index)).toEqual(golden.entries.slice(0, 1));
-    const next = { ...golden.entries[1], position: 200 };
-    index.append(next.firstOffset, next.position, next.time);
-    expect(entriesOf(index)).toEqual([golden.entries[0], next]);
-    expect(() => index.truncate(3)).toThrow("invariant");
-  });
-
   test("refuses batches out of order", () => {
     const index = BatchIndex.empty(10, 1000);
     index.append(10, 64, 1005);
@@ -162,7 +152,6 @@ describe("growing", () => {
     expect(() => index.append(golden.identity.endOffset, 1900, golden.entries[2].time)).toThrow(
       "invariant",
     );
-    expect(() => index.truncate(0)).toThrow("invariant");
   });
 
   test("an index that does not fit its store is not written", () => {
