@@ -67,14 +67,15 @@ export async function openDatabase(
   await readyDirectory(directory, options);
   const { log, source, snapshots } = await openSource(directory, options);
   try {
-    await checkFit(source, snapshots);
+    const settled = !options.readOnly || log.recovery.orderly;
+    const ahead = await checkFit(source, snapshots, settled);
     if (!options.readOnly) await finishCreation(directory, options);
     const pace = new Pace();
     const folded = await fold(source, log.acknowledgedOffset, { pace }, loadState);
     const recovery = {
       log: log.recovery,
       snapshot: folded.base?.path,
-      skipped: folded.skipped,
+      skipped: [...ahead, ...folded.skipped],
       commits: folded.commits,
       durationMs: performance.now() - startMs,
     };
@@ -168,7 +169,7 @@ export async function openExisting(
   const log = { fileSystem, clock, maxRecordBytes: COMMIT_BYTES_MAX, readOnly: true };
   const opened = await openSource(directory, { fileSystem, log, keys: identity.keys });
   try {
-    await checkFit(opened.source, opened.snapshots);
+    await checkFit(opened.source, opened.snapshots, opened.log.recovery.orderly);
     return opened;
   } catch (error) {
     await opened.log.close();
@@ -209,20 +210,30 @@ async function openLog(
 }
 
 /**
- * Refuses a snapshot file that claims commits which the log does not have: a checkpoint covers only what is on
- * stable storage, so either the log lost acknowledged commits or the file is not of this database.
+ * Judges snapshot files that claim commits which the log does not have. A checkpoint covers only what is on stable
+ * storage, so the log has lost acknowledged commits, and opening is refused. Beside a live writer, though, a
+ * reader's log ends where the writer has stated it durable, which may be a moment before: then such files are
+ * passed over. Returns those.
  */
-async function checkFit(source: FoldSource, snapshots: readonly SnapshotFile[]): Promise<void> {
+async function checkFit(
+  source: FoldSource,
+  snapshots: readonly SnapshotFile[],
+  settled: boolean,
+): Promise<SkippedSnapshot[]> {
   const { endOffset } = source.log;
-  for (const file of snapshots) {
-    if (file.endOffset <= endOffset) continue;
-    if (!(await isSound(source, file))) continue;
-    throw new DatabaseError(
-      "KV_CORRUPT",
-      `a snapshot file holds the commits below ${file.endOffset}, but the log ends at ${endOffset}`,
-      { file: file.path, offset: endOffset },
-    );
+  const ahead: SkippedSnapshot[] = [];
+  for (const { path, endOffset: claimed } of snapshots) {
+    if (claimed <= endOffset || !(await isSound(source, { path, endOffset: claimed }))) continue;
+    const reason = `it holds the commits below ${claimed}, but the log ends at ${endOffset}`;
+    if (settled) {
+      throw new DatabaseError("KV_CORRUPT", `this snapshot file does not fit the log: ${reason}`, {
+        file: path,
+        offset: endOffset,
+      });
+    }
+    ahead.push({ file: path, reason });
   }
+  return ahead;
 }
 
 /** Whether a file's header is that of a snapshot of this log: anything else claims nothing. */

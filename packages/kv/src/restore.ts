@@ -4,6 +4,7 @@
 
 import { randomBytes } from "node:crypto";
 import { dirname, relative, resolve } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Ancestry, type FileSystem, Log, nodeFileSystem } from "@tidemark/wal";
 import {
   checkBoolean,
@@ -29,6 +30,10 @@ import { openExisting } from "./open-database.js";
 import { Pace } from "./pace.js";
 import { findDestination } from "./reach.js";
 import { type ResolvedTarget, resolveTarget, type Target } from "./target.js";
+
+/** Five times what the log waits by default before it states what is durable. */
+const CATCH_UP_MS = 250;
+const CATCH_UP_STEP_MS = 10;
 
 export interface RestoreOptions {
   /** Only says what would be done, down to the count of entries; writes nothing. Default false. */
@@ -79,8 +84,8 @@ interface Restoring {
 
 /**
  * Makes a new database with the state that `source` had at `target`, in a directory that does not exist or is
- * empty. The source may be open, here or in another process, or have crashed: it is opened read-only. Durable when it
- * resolves. Rejects, leaving nothing, with `KV_NOT_FOUND` (no source), `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
+ * empty. The source may be open, here or in another process, or have crashed: it is opened read-only, and of one that is being
+ * written, what its log states as durable can be reached (a moment after it is acknowledged). Durable when it resolves. Rejects, leaving nothing, with `KV_NOT_FOUND` (no source), `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
  * `KV_TARGET_OUT_OF_RANGE`, `KV_CORRUPT`, `KV_UNSUPPORTED_VERSION`, `KV_NO_SPACE`, `KV_IO` or the signal's reason.
  * What a crash leaves is a directory beside the destination, named for it and `.restoring-`, that is no database.
  */
@@ -124,6 +129,7 @@ async function restoreChecked(
   await checkDestination(fileSystem, from, to);
   const { source, log } = await openExisting(from, fileSystem, clock);
   try {
+    await catchUp(log, target);
     const marks = () => marksOf(source, pace);
     const { offset } = await findDestination(source, target, clock(), marks);
     const restoring = { fileSystem, clock, pace, onProgress, source, offset };
@@ -133,6 +139,20 @@ async function restoreChecked(
       : { ...paths, ...(await make(restoring, to)) };
   } finally {
     await log.close();
+  }
+}
+
+/**
+ * A writer that is at work, here or elsewhere, states what is durable a moment after it has acknowledged it (the
+ * log's `noteAfterMs`), and only then does a reader see it: time is given for that.
+ */
+async function catchUp(log: Log, target: ResolvedTarget): Promise<void> {
+  if (log.recovery.orderly) return;
+  const untilMs = performance.now() + CATCH_UP_MS;
+  while (performance.now() < untilMs) {
+    if (target.kind === "offset" && target.offset < log.endOffset) return;
+    await sleep(CATCH_UP_STEP_MS);
+    await log.refresh();
   }
 }
 
@@ -257,6 +277,12 @@ async function publish(
     await fileSystem.removeDirectory(destination);
   }
   await fileSystem.rename(temporary, destination);
-  // Until this sync, a crash can bring back the temporary name: nothing, or the whole, at the destination.
-  await fileSystem.syncDirectory(dirname(destination));
+  try {
+    // Until this sync, a crash can bring back the temporary name: nothing, or the whole, at the destination.
+    await fileSystem.syncDirectory(dirname(destination));
+  } catch (error) {
+    // What is reported as failed does not stay as if it had not.
+    await fileSystem.rename(destination, temporary);
+    throw error;
+  }
 }

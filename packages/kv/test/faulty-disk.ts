@@ -120,7 +120,10 @@ export class FaultyDisk {
   }
 
   #runSync(call: CallName, path: string, run: () => unknown): unknown {
+    // A close that fails has closed all the same.
+    if (call === "close") run();
     this.#strike(call, path);
+    if (call === "close") return undefined;
     const result = run();
     return call === "open" ? this.#watch(result as File, path) : result;
   }
@@ -130,7 +133,9 @@ export class FaultyDisk {
       gate.reach();
       await gate.released;
     }
+    if (call === "close") await run();
     this.#strike(call, path);
+    if (call === "close") return undefined;
     const result = await run();
     return call === "open" || call === "create" ? this.#watch(result as File, path) : result;
   }

@@ -8,6 +8,7 @@ import {
   readFileSync,
   realpathSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -83,10 +84,24 @@ export function contents(reading: Reading<unknown, string> | View): [string, unk
   return [...reading.entries()];
 }
 
-/** A copy of a directory as it is now. Of a live one when nothing is being written: as a kill would leave it. */
+/** A copy of a directory as it is now. */
 export function copyOf(directory: string): string {
   const copy = join(temporaryDirectory(), "copy");
   cpSync(directory, copy, { recursive: true });
+  return copy;
+}
+
+/** No process has it: above what any system gives out. */
+const DEAD_PID = 2 ** 30;
+
+/** A copy of a live database as if its process had been killed now, which has nothing under way. */
+export function killImage(directory: string): string {
+  const copy = copyOf(directory);
+  const lock = join(copy, "log", "LOCK");
+  const text = readFileSync(lock, "utf8");
+  if (text !== "") {
+    writeFileSync(lock, `${JSON.stringify({ ...JSON.parse(text), pid: DEAD_PID })}\n`);
+  }
   return copy;
 }
 
