@@ -20,8 +20,9 @@ export class Background {
   #noteTimer: NodeJS.Timeout | undefined;
   #retentionTimer: NodeJS.Timeout | undefined;
   #retaining: Promise<void> | undefined;
+  #retainAgain = false;
   #committedAtMs = 0;
-  #segmentCount: number;
+  #newestId: number;
   #stopped = false;
 
   constructor(options: ResolvedOptions, list: SegmentList, structure: Structure, writer: Writer) {
@@ -29,7 +30,9 @@ export class Background {
     this.#list = list;
     this.#structure = structure;
     this.#writer = writer;
-    this.#segmentCount = list.segments.length;
+    this.#newestId = structure.active.id;
+    // A log may have been opened with less to keep than it has.
+    this.#retain();
     const { maxAgeMs } = options.retention;
     if (maxAgeMs !== undefined) {
       const everyMs = Math.min(RETENTION_MS_MAX, Math.max(RETENTION_MS_MIN, maxAgeMs / 10));
@@ -48,8 +51,9 @@ export class Background {
     if (unstated && noteAfterMs > 0 && this.#noteTimer === undefined) {
       this.#noteTimer = setTimeout(() => this.#note(), noteAfterMs).unref();
     }
-    if (this.#list.segments.length === this.#segmentCount) return;
-    this.#segmentCount = this.#list.segments.length;
+    const newest = this.#structure.active.id;
+    if (newest === this.#newestId) return;
+    this.#newestId = newest;
     this.#retain();
   }
 
@@ -69,6 +73,8 @@ export class Background {
   #retain(): void {
     const { retention } = this.#options;
     if (retention.maxBytes === undefined && retention.maxAgeMs === undefined) return;
+    // What is added while it is at work is looked at afterwards.
+    this.#retainAgain = true;
     this.#retaining ??= this.#applyRetention().finally(() => {
       this.#retaining = undefined;
     });
@@ -76,12 +82,14 @@ export class Background {
 
   async #applyRetention(): Promise<void> {
     try {
-      // A segment can go once it is sealed, which follows its rotation.
-      await this.#structure.sealInactive();
-      const { retention, clock } = this.#options;
-      const from = retainedFrom(this.#list, retention, clock());
-      if (from > this.#list.startOffset) await this.#structure.truncateBefore(from);
-      this.#segmentCount = this.#list.segments.length;
+      while (this.#retainAgain && !this.#stopped) {
+        this.#retainAgain = false;
+        // A segment can go once it is sealed, which follows its rotation.
+        await this.#structure.sealInactive();
+        const { retention, clock } = this.#options;
+        const from = retainedFrom(this.#list, retention, clock());
+        if (from > this.#list.startOffset) await this.#structure.truncateBefore(from);
+      }
     } catch (cause) {
       const message = "retention failed; it is tried again at the next rotation";
       this.#options.onReport({ kind: "retention", message, cause });

@@ -33,7 +33,7 @@ export interface Ancestry {
   readonly offset: number;
 }
 
-/** How much of the log to keep; the active segment always stays, and only whole segments go. */
+/** How much of the log to keep; looked at when it opens, when a segment is full and, for age, now and then. The active segment always stays, and only whole segments go. */
 export interface Retention {
   /** Bytes of store files. */
   readonly maxBytes?: number;
@@ -122,37 +122,38 @@ const KNOWN = [
 
 export function resolveOptions(options: LogOptions = {}): ResolvedOptions {
   checkKeys("options", options, KNOWN);
+  const { ancestry } = options;
   const resolved = {
-    durability: oneOf("durability", options.durability ?? "commit", ["commit", "interval", "os"]),
-    syncIntervalMs: whole("syncIntervalMs", options.syncIntervalMs ?? 100, 1, TIMER_MS_MAX),
-    segmentBytes: whole("segmentBytes", options.segmentBytes ?? 64 * MIB, 4 * KIB, STORE_BYTES_MAX),
-    maxRecordBytes: whole(
-      "maxRecordBytes",
-      options.maxRecordBytes ?? 64 * MIB,
-      1,
-      STORE_BYTES_MAX - 4 * KIB,
-    ),
-    maxPendingBytes: whole(
-      "maxPendingBytes",
-      options.maxPendingBytes ?? 256 * MIB,
-      1,
-      Number.MAX_SAFE_INTEGER,
-    ),
-    noteAfterMs: whole("noteAfterMs", options.noteAfterMs ?? 50, 0, TIMER_MS_MAX),
-    retention: resolveRetention(options.retention ?? {}),
-    readOnly: flag("readOnly", options.readOnly ?? false),
-    createIfMissing: flag("createIfMissing", options.createIfMissing ?? true),
-    errorIfExists: flag("errorIfExists", options.errorIfExists ?? false),
-    startOffset: whole("startOffset", options.startOffset ?? 0, 0, Number.MAX_SAFE_INTEGER),
-    ancestry: options.ancestry === undefined ? undefined : resolveAncestry(options.ancestry),
-    onFailure: later(callable("onFailure", options.onFailure ?? (() => undefined))),
-    onReport: later(callable("onReport", options.onReport ?? (() => undefined))),
+    ...resolveLimits(options),
+    durability: oneOf("durability", or(options.durability, "commit"), ["commit", "interval", "os"]),
+    retention: resolveRetention(or(options.retention, {})),
+    readOnly: flag("readOnly", or(options.readOnly, false)),
+    createIfMissing: flag("createIfMissing", or(options.createIfMissing, true)),
+    errorIfExists: flag("errorIfExists", or(options.errorIfExists, false)),
+    startOffset: whole("startOffset", or(options.startOffset, 0), 0, Number.MAX_SAFE_INTEGER),
+    ancestry: ancestry === undefined ? undefined : resolveAncestry(ancestry),
+    onFailure: later(callable("onFailure", or(options.onFailure, ignore))),
+    onReport: later(callable("onReport", or(options.onReport, ignore))),
     fileSystem: resolveFileSystem(options.fileSystem),
-    clock: callable("clock", options.clock ?? Date.now),
+    clock: callable("clock", or(options.clock, Date.now)),
   };
   if (resolved.readOnly) checkReadOnly(options);
   return resolved;
 }
+
+function resolveLimits(options: LogOptions) {
+  const { syncIntervalMs, segmentBytes, maxRecordBytes, maxPendingBytes, noteAfterMs } = options;
+  const [recordMax, pendingMax] = [STORE_BYTES_MAX - 4 * KIB, Number.MAX_SAFE_INTEGER];
+  return {
+    syncIntervalMs: whole("syncIntervalMs", or(syncIntervalMs, 100), 1, TIMER_MS_MAX),
+    segmentBytes: whole("segmentBytes", or(segmentBytes, 64 * MIB), 4 * KIB, STORE_BYTES_MAX),
+    maxRecordBytes: whole("maxRecordBytes", or(maxRecordBytes, 64 * MIB), 1, recordMax),
+    maxPendingBytes: whole("maxPendingBytes", or(maxPendingBytes, 256 * MIB), 1, pendingMax),
+    noteAfterMs: whole("noteAfterMs", or(noteAfterMs, 50), 0, TIMER_MS_MAX),
+  };
+}
+
+const ignore = () => undefined;
 
 /** A read-only opening neither creates nor writes: options that ask for either are a misunderstanding. */
 function checkReadOnly(options: LogOptions): void {
@@ -223,6 +224,11 @@ export function whole(name: string, value: unknown, min: number, max: number): n
 /** A callback that throws must not keep the log from finishing what it is at. */
 function later<T>(callback: (value: T) => void): (value: T) => void {
   return (value) => queueMicrotask(() => callback(value));
+}
+
+/** Only what is not given gets the default: null is a value, and not a sensible one. */
+function or<T>(value: T | undefined, fallback: T): T {
+  return value === undefined ? fallback : value;
 }
 
 function flag(name: string, value: unknown): boolean {

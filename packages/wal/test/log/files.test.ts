@@ -47,24 +47,29 @@ import {
 /** Three segments of 50 records each, or nearly. */
 const threeSegments = (leave: typeof closedLog) => leave((log) => appendEach(log, 130));
 
+async function expectMissingRefused(leave: typeof closedLog, id: number): Promise<void> {
+  const directory = await threeSegments(leave);
+  const file = `0000000${id}.log`;
+  const { baseOffset } = pick(manifestOf(directory).segments, id - 1);
+  rmSync(join(directory, file));
+  const error = await expectRefused(directory, "LOG_CORRUPT", { file, offset: baseOffset });
+  expect(error.message).toContain("missing");
+  expect(error.message).toContain(String(baseOffset));
+}
+
 for (const { left, leave } of [
   { left: "a close in order", leave: closedLog },
   { left: "a kill", leave: killedLog },
 ]) {
   describe(`after ${left},`, () => {
-    test.each([
-      { fault: 21, which: "a middle segment", id: 2 },
-      { fault: 22, which: "the first segment", id: 1 },
-      { fault: 23, which: "the active segment", id: 3 },
-    ])("fault $fault: $which missing is refused and the gap is named", async ({ id }) => {
-      const directory = await threeSegments(leave);
-      const file = `0000000${id}.log`;
-      const { baseOffset } = pick(manifestOf(directory).segments, id - 1);
-      rmSync(join(directory, file));
-      const error = await expectRefused(directory, "LOG_CORRUPT", { file, offset: baseOffset });
-      expect(error.message).toContain("missing");
-      expect(error.message).toContain(String(baseOffset));
-    });
+    test("fault 21: a missing middle segment is refused and the gap is named", () =>
+      expectMissingRefused(leave, 2));
+
+    test("fault 22: a missing first segment is refused and the gap is named", () =>
+      expectMissingRefused(leave, 1));
+
+    test("fault 23: a missing active segment is refused and the gap is named", () =>
+      expectMissingRefused(leave, 3));
 
     test("fault 26: a renamed segment is refused", async () => {
       for (const id of [1, 2, 3]) {

@@ -278,6 +278,6 @@ test("the log does what its model does, through any sequence of calls and kills"
         await Promise.allSettled([subject.log.close(), subject.reader?.close()]);
       }
     }),
-    { numRuns: 60 },
+    { numRuns: 40 },
   );
 });

@@ -19,6 +19,7 @@ import {
   payloadOf,
   readAll,
   refusal,
+  storeNames,
   temporaryDirectory,
   until,
 } from "./fixture.js";
@@ -275,13 +276,14 @@ describe("the report of a recovery", () => {
 
   test("of a log that was only written to the system says so, and makes it durable", async () => {
     const fileSystem = new FaultyFileSystem();
-    const image = await killedLog((log) => appendEach(log, 70), { durability: "os" });
+    // In one segment: sealing syncs, and may come before the kill or after it.
+    const image = await killedLog((log) => appendEach(log, 40), { durability: "os" });
     const log = await openLog(image, { fileSystem });
     expect(log.recovery.provedOffset).toBe(0);
-    expect(log.recovery.rewrittenBytes).toBe(70 * 80);
-    expect(log.durableOffset).toBe(70);
+    expect(log.recovery.rewrittenBytes).toBe(40 * 80);
+    expect(log.durableOffset).toBe(40);
     expect(fileSystem.count({ call: "datasync", file: /\.log$/ })).toBeGreaterThan(0);
-    expectNumbered(log, 0, 70);
+    expectNumbered(log, 0, 40);
   });
 });
 
@@ -289,7 +291,8 @@ describe("retention", () => {
   test("by size keeps whole segments within the limit, the active one always", async () => {
     const log = await openLog(temporaryDirectory(), { retention: { maxBytes: 15_000 } });
     await appendEach(log, 400);
-    await until(() => log.stats().storeBytes <= 15_000);
+    // Looked at when a segment is full: what is written since comes on top.
+    await until(() => log.stats().storeBytes <= 15_000 + 4096);
     expect(log.stats().segments).toBeGreaterThan(2);
     expect(log.stats().segmentsDropped).toBeGreaterThan(3);
     expectNumbered(log, log.startOffset, 400);
@@ -333,7 +336,9 @@ describe("retention", () => {
     await until(() => fault.hits === 2);
     expect(reports.map(({ kind }) => kind)).toContain("drop");
     await appendEach(log, 100);
-    await until(() => manifestOf(log.directory).dropping.length === 0);
+    await until(
+      () => storeNames(log.directory).length === manifestOf(log.directory).segments.length,
+    );
     expectNumbered(log, log.startOffset, 360);
   });
 });
