@@ -1,0 +1,63 @@
+// The list of faults that a log and a store must survive, held against the names of the tests: each number
+// that has to be covered stands in one, as `fault 11: …`, `faults 11 and 12: …`, `faults 11–13: …` or `faults 11 to 13: …`.
+
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+
+const ROOT = fileURLToPath(new URL("..", import.meta.url));
+
+/** Faults that need no simulated disk to be brought about. */
+const COVERED = numbersIn("1, 2, 4, 5, 7–18, 20–29, 47, 49–54, 57–65");
+
+/** The whole list: a name with a number beyond is a slip of the pen. */
+const LAST_FAULT = 70;
+
+/** The numbers of a text such as `1, 2 and 4–6`. */
+function numbersIn(text: string): number[] {
+  return text.split(/, | and /).flatMap((part) => {
+    const [first, last] = part.split(/–|-| to /).map(Number);
+    if (first === undefined || Number.isNaN(first)) throw new Error(`${text} holds no numbers`);
+    return Array.from({ length: (last ?? first) - first + 1 }, (_, index) => first + index);
+  });
+}
+
+/** Numbers of the faults that tests are named for. */
+function coveredFaults(): Set<number> {
+  const covered = new Set<number>();
+  for (const path of testFiles()) {
+    const source = readFileSync(path, "utf8");
+    const names = source.matchAll(
+      /\b(?:test|describe)(?:\.each)?\([^"'`]*["'`]faults? ([^:"'`]+):/g,
+    );
+    for (const [, numbers = ""] of names) {
+      for (const number of numbersIn(numbers)) covered.add(number);
+    }
+  }
+  return covered;
+}
+
+/** Paths of the test files of the packages and of the workspace. */
+function testFiles(): string[] {
+  const packages = readdirSync(join(ROOT, "packages")).map((name) => `packages/${name}/test`);
+  return [...packages, "test"]
+    .map((folder) => join(ROOT, folder))
+    .filter((folder) => existsSync(folder))
+    .flatMap((folder) => {
+      const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
+      return names.map((name) => join(folder, name));
+    })
+    .filter((path) => path.endsWith(".test.ts") && !path.includes("node_modules"));
+}
+
+test("every fault that needs no simulated disk has a test with its number", () => {
+  const covered = coveredFaults();
+  const missing = COVERED.filter((number) => !covered.has(number));
+  expect(missing).toEqual([]);
+});
+
+test("no test names a fault that is not in the list", () => {
+  const unknown = [...coveredFaults()].filter((number) => number < 1 || number > LAST_FAULT);
+  expect(unknown).toEqual([]);
+});
