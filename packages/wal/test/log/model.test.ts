@@ -263,7 +263,7 @@ test("the log does what its model does, through any sequence of calls and kills"
       follow,
       readBeside,
     ],
-    { maxCommands: 60, size: "+1" },
+    { maxCommands: 40, size: "+1" },
   );
   await fc.assert(
     fc.asyncProperty(commands, options, async (sequence, first) => {
@@ -278,6 +278,6 @@ test("the log does what its model does, through any sequence of calls and kills"
         await Promise.allSettled([subject.log.close(), subject.reader?.close()]);
       }
     }),
-    { numRuns: 40 },
+    { numRuns: 60, interruptAfterTimeLimit: 12_000 },
   );
 });
