@@ -20,6 +20,7 @@ export class DirectoryNode {
   readonly entries: Map<string, Node>;
   durable: Map<string, Node>;
   changes: EntryChange[] = [];
+  lateError: string | undefined;
 
   constructor(id: number, durable = new Map<string, Node>()) {
     this.id = id;
@@ -36,6 +37,11 @@ export class DirectoryNode {
     this.durable = new Map(this.entries);
     this.changes = [];
   }
+
+  // Entries go through a journal, which does not forget what it has not written.
+  markClean(): void {}
+
+  revert(): void {}
 }
 
 export function apply(entries: Map<string, Node>, { removed, set }: EntryChange): void {

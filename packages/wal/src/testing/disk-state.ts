@@ -7,7 +7,7 @@ import type { Page } from "./page.js";
 /** Pages of unlinked files that are kept to turn up again as garbage. */
 const FREED_PAGES_MAX = 8;
 
-/** The newest write: a killed process may have written a prefix of it. */
+/** The write under way: a process that is killed now may have written a prefix of it. */
 export interface LastWrite {
   readonly node: FileNode;
   readonly step: number;
@@ -35,7 +35,6 @@ export class DiskState {
   }
 
   nextStep(): number {
-    this.lastWrite = undefined;
     this.#step += 1;
     return this.#step;
   }

@@ -30,6 +30,7 @@ export class KillSpace implements CrashSpace {
   disk(choice: readonly number[]): DiskState {
     const copy = this.#state.clone();
     const { lastWrite } = copy;
+    copy.lastWrite = undefined;
     const length = this.#lengths[(choice[0] ?? 0) - 1];
     if (lastWrite === undefined || length === undefined) return copy;
     const { node, step, position, bytes } = lastWrite;

@@ -7,10 +7,19 @@ import type { FileSystemCall } from "../file-system.js";
  *
  * Any call: `"undone"` nothing, `"done"` all of its work. Writes: `"half"` half of the bytes, `"short"` half of
  * them, and no failure: the count tells. Syncs, as file systems do it: `"keeps"` memory keeps the new bytes as if
- * they were written, but the disk need not have them, and the next sync succeeds without writing them; `"late"` so too,
- * but this sync succeeds and the next one fails; `"reverts"` memory falls back to what the disk has.
+ * they were written, but the disk need not have them, and the next sync succeeds without writing them; `"late"` so
+ * too, but this sync succeeds and the next one fails; `"reverts"` memory falls back to what the disk has; `"lies"`
+ * nothing, and no failure, as a program that forgot the sync. Changes of a directory are not forgotten in any of them.
  */
-export type FaultManner = "undone" | "done" | "half" | "short" | "keeps" | "late" | "reverts";
+export type FaultManner =
+  | "undone"
+  | "done"
+  | "lies"
+  | "half"
+  | "short"
+  | "keeps"
+  | "late"
+  | "reverts";
 
 /** Which calls fail, and how. */
 export interface FaultPlan {

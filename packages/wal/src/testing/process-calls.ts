@@ -33,6 +33,18 @@ export interface SharedCalls {
   capacityBytes: number;
 }
 
+/** What a sync is about. */
+export interface Synced {
+  /** The next sync fails: the error of one that seemed to succeed. */
+  lateError: string | undefined;
+  /** Everything is on the disk now. */
+  sync(): void;
+  /** What is in memory counts as written, whatever the disk has. */
+  markClean(): void;
+  /** What is on the disk is read anew. */
+  revert(): void;
+}
+
 /** A file that a process has open. */
 export interface OpenFile {
   readonly path: string;
@@ -107,18 +119,19 @@ export class ProcessCalls {
     });
   }
 
-  sync(call: "sync" | "datasync", path: string, node: FileNode): void {
+  sync(call: "sync" | "datasync" | "syncDirectory", path: string, find: () => Synced): void {
     this.#watched({ call, path }, () => {
-      const { lateError } = node;
-      node.lateError = undefined;
+      const synced = find();
+      const { lateError } = synced;
+      synced.lateError = undefined;
       if (lateError !== undefined) throw this.error(call, path, lateError);
       const fault = this.#fault(call, path, "keeps");
-      if (fault === undefined || fault.manner === "done") node.sync();
-      else if (fault.manner === "reverts") node.revert();
-      else if (fault.manner !== "undone") node.markClean();
-      if (fault === undefined) return;
+      if (fault === undefined || fault.manner === "done") synced.sync();
+      if (fault === undefined || fault.manner === "lies") return;
+      if (fault.manner === "reverts") synced.revert();
+      if (fault.manner === "keeps" || fault.manner === "late") synced.markClean();
       if (fault.manner !== "late") throw this.error(call, path, fault.code);
-      node.lateError = fault.code;
+      synced.lateError = fault.code;
     });
   }
 
@@ -129,10 +142,10 @@ export class ProcessCalls {
   }
 
   #put(node: FileNode, bytes: Uint8Array, position: number): void {
-    const { state } = this.shared;
+    const { state, watchers } = this.shared;
     const step = state.nextStep();
     node.write(bytes, position, step);
-    state.lastWrite = { node, step, position, bytes };
+    if (watchers.size > 0) state.lastWrite = { node, step, position, bytes };
   }
 
   /** How many bytes a write there may bring. */
@@ -151,6 +164,7 @@ export class ProcessCalls {
       return work();
     } finally {
       for (const watcher of watchers) watcher.after?.(call);
+      this.shared.state.lastWrite = undefined;
     }
   }
 

@@ -125,9 +125,19 @@ export class SimulatedDisk implements FileSystem {
     return () => this.#shared.watchers.delete(watcher);
   }
 
+  /** Decides from now on in which order calls under way come about; undefined: each is over at once. */
+  set orderSeed(seed: number | undefined) {
+    this.#shared.order = seed === undefined ? undefined : new Random(seed);
+  }
+
   /** Bytes that all files may take together, from now on. */
   set capacityBytes(bytes: number) {
     this.#shared.capacityBytes = bytes;
+  }
+
+  /** Bytes that all files take together; those never written do not count. */
+  get usedBytes(): number {
+    return this.#shared.state.usedBytes();
   }
 
   /** Names what all files hold: equal for disks that read the same. */
@@ -232,10 +242,10 @@ export class SimulatedDisk implements FileSystem {
     });
   }
 
-  syncDirectory(path: string): Promise<void> {
-    return this.#calls.do("syncDirectory", path, () =>
-      this.#directory("syncDirectory", path).sync(),
-    );
+  async syncDirectory(path: string): Promise<void> {
+    const turn = this.#calls.turn();
+    if (turn !== undefined) await turn;
+    this.#calls.sync("syncDirectory", path, () => this.#directory("syncDirectory", path));
   }
 
   sizeSync(path: string): number {

@@ -46,14 +46,14 @@ export class SimulatedFile implements File {
     const turn = this.#calls.turn();
     if (turn !== undefined) await turn;
     this.#checkOpen("datasync");
-    this.#calls.sync("datasync", this.path, this.#node);
+    this.#calls.sync("datasync", this.path, () => this.#node);
   }
 
   async sync(): Promise<void> {
     const turn = this.#calls.turn();
     if (turn !== undefined) await turn;
     this.#checkOpen("sync");
-    this.#calls.sync("sync", this.path, this.#node);
+    this.#calls.sync("sync", this.path, () => this.#node);
   }
 
   async truncate(length: number): Promise<void> {
