@@ -3,6 +3,7 @@
 // proved durable is made so. Every step can be cut off by a crash and done again.
 
 import { randomUUID } from "node:crypto";
+import { dirname, resolve } from "node:path";
 import { checkCreatable, checkFiles, leftovers, listEntries } from "./directory.js";
 import { ioError, LogError } from "./errors.js";
 import { type DirectoryEntry, type FileSystem, FileSystemError } from "./file-system.js";
@@ -16,7 +17,7 @@ import { Segment } from "./segment.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import { SegmentList } from "./segment-list.js";
 import { readTail, type Tail } from "./tail.js";
-import { rewriteUnproved, type TrimmedBytes, trimTail } from "./trim.js";
+import { makeDurable, type TrimmedBytes, trimTail } from "./trim.js";
 
 /** A log that is locked, whole and durable to its end, with no segment yet if it is new. */
 export interface OpenedLog {
@@ -41,7 +42,7 @@ export async function openForWriting(
   const lock = await acquireLock(fileSystem, directory, options.clock);
   try {
     const { manifest, created } = await readOrCreateManifest(directory, options);
-    const opened = await recover(fileSystem, directory, manifest);
+    const opened = await recover(fileSystem, directory, manifest, lock.takenOver !== undefined);
     const { list, tail, trimmed, removed, rewrittenBytes } = opened;
     const report = reportOf(manifest, tail, trimmed);
     const recovery = {
@@ -133,11 +134,29 @@ async function readOrCreateManifest(
     await fileSystem.syncDirectory(directory);
     // The manifest comes first of all files: segments without one prove that it was lost.
     if (found !== undefined) return { manifest: found, created: found.segments.length === 0 };
+    await syncAncestors(fileSystem, directory);
     const manifest = firstManifest(options);
     await replaceManifest(fileSystem, directory, manifest);
     return { manifest, created: true };
   } catch (cause) {
     throw cause instanceof LogError ? cause : ioError("creating the log", cause);
+  }
+}
+
+/**
+ * Makes the directory itself durable. Whoever made it, or one above it, may have been killed before it could; with
+ * a manifest in it that was done.
+ */
+async function syncAncestors(fileSystem: FileSystem, directory: string): Promise<void> {
+  for (let path = dirname(resolve(directory)); ; path = dirname(path)) {
+    try {
+      await fileSystem.syncDirectory(path);
+    } catch (error) {
+      // One that this process may not open was not made by the like of it.
+      const denied = error instanceof FileSystemError && ["EACCES", "EPERM"].includes(error.code);
+      if (!denied) throw error;
+    }
+    if (path === dirname(path)) return;
   }
 }
 
@@ -156,7 +175,12 @@ function firstManifest({ startOffset, ancestry }: ResolvedOptions): Manifest {
   };
 }
 
-async function recover(fileSystem: FileSystem, directory: string, manifest: Manifest) {
+async function recover(
+  fileSystem: FileSystem,
+  directory: string,
+  manifest: Manifest,
+  takenOver: boolean,
+) {
   const entries = listEntries(fileSystem, directory) ?? new Map<string, DirectoryEntry>();
   checkFiles(fileSystem, directory, manifest, entries);
   const { sealed, unsealed } = segmentsOf(fileSystem, directory, manifest);
@@ -165,7 +189,8 @@ async function recover(fileSystem: FileSystem, directory: string, manifest: Mani
     const tail = await readTail(manifest, unsealed);
     const torn = [...entries.keys()].filter(isTornName);
     // From here on the log is sound: what follows changes the disk. The cut comes last of what reads.
-    const rewrittenBytes = await rewriteUnproved(tail);
+    const orderly = !takenOver && isClosed(manifest, tail);
+    const rewrittenBytes = await makeDurable(tail, orderly);
     const trimmed = await trimTail(fileSystem, directory, tail, torn);
     const removed = await removeLeftovers(fileSystem, directory, manifest, entries);
     const { list, prepared } = listOf(manifest, sealed, tail);
@@ -241,13 +266,21 @@ export function listOf(manifest: Manifest, sealed: readonly Segment[], tail: Tai
   return { list, prepared };
 }
 
+/** Whether a close in order can have left this: the floor at the end, and nothing prepared. */
+function isClosed({ floor }: Manifest, { segments, tear }: Tail): boolean {
+  const [only, ...others] = segments;
+  if (tear !== undefined || others.length > 0) return false;
+  if (only === undefined) return true;
+  return floor.segmentId === only.id && floor.position === only.size;
+}
+
 /** What the tail tells, for the report. */
 export function reportOf(manifest: Manifest, tail: Tail, trimmed: readonly TrimmedBytes[]) {
   const { tear } = tail;
   const segment = tear === undefined ? undefined : tail.segments[tear.segmentIndex];
   const { startOffset } = manifest;
   return {
-    orderly: tear === undefined && manifest.floor.offset === tail.endOffset,
+    orderly: isClosed(manifest, tail),
     startOffset,
     endOffset: tail.endOffset,
     provedOffset: tail.provenOffset,

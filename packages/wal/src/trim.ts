@@ -9,7 +9,6 @@ import { join, NEW_SUFFIX, tornName } from "./names.js";
 import { Pace } from "./pace.js";
 import { endOfNonZero } from "./scan.js";
 import type { Segment } from "./segment.js";
-import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import type { Tail } from "./tail.js";
 
 /** Bytes set aside of one store's torn end at the most. */
@@ -127,25 +126,37 @@ function byPlace(a: string, b: string): number {
 }
 
 /**
- * Writes what is not proved durable again in place, the same bytes, and syncs: after a crash it may be in the
- * page cache alone, after a failed sync even marked clean, so that a sync by itself would do nothing.
- * Returns the bytes written.
+ * Makes the unsealed stores durable as they stand. What is not proved durable is written again in place, the
+ * same bytes: after a crash it may be in the page cache alone, after a failed sync even marked clean, so that a
+ * sync by itself would do nothing. For the same reason sizes are touched: a cut that a killed writer had not
+ * synced would otherwise come undone beneath what is appended next. Returns the bytes written.
  */
-export async function rewriteUnproved(tail: Tail): Promise<number> {
+export async function makeDurable(tail: Tail, orderly: boolean): Promise<number> {
   let rewritten = 0;
   try {
     for (const segment of tail.segments) {
-      if (segment.endOffset <= tail.provenOffset) continue;
-      const { position: from } = segment.placeOf(Math.max(tail.provenOffset, segment.baseOffset));
-      await copyBytes(segment.file, from, segment.file, from, segment.size - from);
-      rewritten += segment.size - from;
-    }
-    if (rewritten === 0) return 0;
-    for (const segment of tail.segments) {
-      if (segment.size > SEGMENT_HEADER_LENGTH) await segment.file.datasync();
+      rewritten += await rewriteUnproved(segment, tail.provenOffset);
+      const { file } = segment;
+      if (!orderly) {
+        const size = file.sizeSync();
+        await file.truncate(size + SIZE_STEP_BYTES);
+        await file.truncate(size);
+      }
+      await file.sync();
     }
     return rewritten;
   } catch (cause) {
     throw ioError("making the recovered tail durable", cause);
   }
+}
+
+/** Any change of the size will do. */
+const SIZE_STEP_BYTES = 1;
+
+async function rewriteUnproved(segment: Segment, provenOffset: number): Promise<number> {
+  if (segment.endOffset <= provenOffset) return 0;
+  const { position: from } = segment.placeOf(Math.max(provenOffset, segment.baseOffset));
+  const length = segment.size - from;
+  await copyBytes(segment.file, from, segment.file, from, length);
+  return length;
 }

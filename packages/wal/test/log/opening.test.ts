@@ -282,7 +282,7 @@ describe("the report of a recovery", () => {
     expect(log.recovery.provedOffset).toBe(0);
     expect(log.recovery.rewrittenBytes).toBe(40 * 80);
     expect(log.durableOffset).toBe(40);
-    expect(fileSystem.count({ call: "datasync", file: /\.log$/ })).toBeGreaterThan(0);
+    expect(fileSystem.count({ call: "sync", file: /\.log$/ })).toBeGreaterThan(0);
     expectNumbered(log, 0, 40);
   });
 });
