@@ -38,10 +38,15 @@ export class DirectoryNode {
     this.changes = [];
   }
 
-  // Entries go through a journal, which does not forget what it has not written.
-  markClean(): void {}
+  /** Nothing: entries go through a journal, which does not forget what it has not written. */
+  markClean(): void {
+    this.lateError = undefined;
+  }
 
-  revert(): void {}
+  /** Nothing either. */
+  revert(): void {
+    this.lateError = undefined;
+  }
 }
 
 export function apply(entries: Map<string, Node>, { removed, set }: EntryChange): void {

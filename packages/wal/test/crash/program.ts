@@ -1,0 +1,57 @@
+// Programs for the log: what a workload does, as plain values that can be printed, shrunk and run again.
+
+import type { Durability, LogOptions } from "@tidemark/wal";
+import type { CrashProfile, FaultPlan } from "@tidemark/wal/testing";
+
+/** Nothing is waited for but where it says so. */
+export type Step =
+  | { readonly do: "append"; readonly bytes: number; readonly sync?: boolean }
+  | { readonly do: "batch"; readonly bytes: readonly number[]; readonly sync?: boolean }
+  /** Waits for everything under way. */
+  | { readonly do: "settle" }
+  /** Lets the writer go on for so many turns of the event loop. */
+  | { readonly do: "turns"; readonly count: number }
+  | { readonly do: "sync" }
+  /** Drops the newest records, so many. */
+  | { readonly do: "truncateFrom"; readonly back: number }
+  /** Drops the oldest, this percentage of what is acknowledged. */
+  | { readonly do: "truncateBefore"; readonly percent: number }
+  | { readonly do: "clock"; readonly ms: number }
+  /** Closes in order and opens again. */
+  | { readonly do: "reopen" }
+  /** Calls that fail from now on; until the log is opened anew and that fails. */
+  | ({ readonly do: "fail" } & Omit<FaultPlan, "path">)
+  /** From now on the disk has room for so many bytes more. */
+  | { readonly do: "space"; readonly bytes: number }
+  /** Crashes in the middle of it all, and opens what is left. */
+  | { readonly do: "crash"; readonly profile: CrashProfile; readonly seed: number };
+
+export interface Program {
+  readonly durability: Durability;
+  /** Decides in which order calls under way come about; without it each is over at once. */
+  readonly orderSeed?: number;
+  readonly retentionBytes?: number;
+  readonly steps: readonly Step[];
+}
+
+export const DIRECTORY = "/log";
+export const SEGMENT_BYTES = 4096;
+
+export function logOptions(program: Program, clock: () => number): LogOptions {
+  const { durability, retentionBytes } = program;
+  return {
+    durability,
+    segmentBytes: SEGMENT_BYTES,
+    // Time decides nothing here, so that a program does the same each time.
+    noteAfterMs: 0,
+    syncIntervalMs: 2 ** 31 - 1,
+    clock,
+    ...(retentionBytes === undefined ? {} : { retention: { maxBytes: retentionBytes } }),
+  };
+}
+
+/** The payload of a record: what it is can be told from its bytes. */
+export function payloadOf(serial: number, bytes: number): Uint8Array {
+  const text = `${serial}:`;
+  return Buffer.from(text.padEnd(Math.max(bytes, text.length), "abcdefghijklmnopqrstuvwxyz"));
+}

@@ -1,0 +1,92 @@
+// Programs by chance: what fast-check makes them of.
+
+import type { FaultManner } from "@tidemark/wal/testing";
+import fc from "fast-check";
+import type { Program, Step } from "./program.js";
+
+const bytes = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(80) },
+  { weight: 2, arbitrary: fc.nat(700) },
+  { weight: 1, arbitrary: fc.nat(3000) },
+);
+
+const append: fc.Arbitrary<Step> = fc.oneof(
+  bytes.map((length) => ({ do: "append", bytes: length }) as const),
+  bytes.map((length) => ({ do: "append", bytes: length, sync: true }) as const),
+  fc
+    .tuple(fc.array(bytes, { minLength: 1, maxLength: 4 }), fc.boolean())
+    .map(([lengths, sync]) => ({ do: "batch", bytes: lengths, sync }) as const),
+);
+
+const pause: fc.Arbitrary<Step> = fc.oneof(
+  fc.constant({ do: "settle" } as const),
+  fc.constant({ do: "sync" } as const),
+  fc.integer({ min: 1, max: 6 }).map((count) => ({ do: "turns", count }) as const),
+  fc.nat(1000).map((ms) => ({ do: "clock", ms }) as const),
+);
+
+const structure: fc.Arbitrary<Step> = fc.oneof(
+  fc.nat(5).map((back) => ({ do: "truncateFrom", back }) as const),
+  fc.nat(100).map((percent) => ({ do: "truncateBefore", percent }) as const),
+  fc.constant({ do: "reopen" } as const),
+);
+
+const crash: fc.Arbitrary<Step> = fc
+  .tuple(fc.constantFrom("P0", "P1", "P2", "P3"), fc.nat(1_000_000))
+  .map(([profile, seed]) => ({ do: "crash", profile, seed }) as const);
+
+const MANNERS = {
+  write: ["undone", "half", "short", "done"],
+  datasync: ["keeps", "reverts", "late"],
+  sync: ["keeps", "reverts", "undone", "done"],
+  syncDirectory: ["undone", "done"],
+  rename: ["undone", "done"],
+  create: ["undone"],
+  truncate: ["undone", "done"],
+  unlink: ["undone"],
+} as const satisfies Record<string, readonly FaultManner[]>;
+
+const CALLS = [
+  "write",
+  "datasync",
+  "sync",
+  "syncDirectory",
+  "rename",
+  "create",
+  "truncate",
+  "unlink",
+] as const;
+
+const fault: fc.Arbitrary<Step> = fc.oneof(
+  fc.nat(6000).map((room) => ({ do: "space", bytes: room }) as const),
+  fc.constantFrom(...CALLS).chain((call) =>
+    fc.record({
+      do: fc.constant("fail" as const),
+      call: fc.constant(call),
+      after: fc.nat(5),
+      times: fc.integer({ min: 1, max: 2 }),
+      code: fc.constantFrom("EIO", "ENOSPC", "EMFILE"),
+      manner: fc.constantFrom<FaultManner>(...MANNERS[call]),
+    }),
+  ),
+);
+
+/** Programs, with calls that fail or without. */
+export function programs(faults: boolean): fc.Arbitrary<Program> {
+  const step = fc.oneof(
+    { weight: 5, arbitrary: append },
+    { weight: 4, arbitrary: pause },
+    { weight: 3, arbitrary: structure },
+    { weight: 1, arbitrary: crash },
+    ...(faults ? [{ weight: 2, arbitrary: fault }] : []),
+  );
+  return fc.record(
+    {
+      durability: fc.constantFrom("commit", "interval", "os"),
+      orderSeed: fc.nat(1_000_000),
+      retentionBytes: fc.constant(8000),
+      steps: fc.array(step, { minLength: 2, maxLength: 24 }),
+    },
+    { requiredKeys: ["durability", "steps"] },
+  );
+}
