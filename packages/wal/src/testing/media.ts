@@ -61,7 +61,9 @@ export function randomDamage(
   const chosen = filled[random.below(filled.length)];
   if (chosen === undefined) return undefined;
   const { path, node } = chosen;
-  const sectors = Math.ceil(node.size / SECTOR_BYTES);
+  // Beyond its pages a file is a hole: no medium behind it.
+  const length = Math.min(node.size, node.slots.length * PAGE_BYTES);
+  const sectors = Math.ceil(length / SECTOR_BYTES);
   const sector = random.below(sectors);
   switch (random.below(6)) {
     case 0:
@@ -73,7 +75,7 @@ export function randomDamage(
     case 3:
       return { node, what: { kind: "misdirected", path, sector, onto: random.below(sectors) } };
     default: {
-      const position = random.below(node.size);
+      const position = random.below(length);
       return { node, what: { kind: "flip", path, position, bit: random.below(8) } };
     }
   }

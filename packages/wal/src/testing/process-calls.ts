@@ -79,7 +79,7 @@ export class ProcessCalls {
   }
 
   error(call: FileSystemCall, path: string, code: string): FileSystemError {
-    return new FileSystemError(call, path, code);
+    return new FileSystemError(call, path, this.killed ? "EKILLED" : code);
   }
 
   /** The time that a call takes, if it takes any. */

@@ -10,7 +10,7 @@ import { programs } from "./programs.js";
 
 /** The same for each run of a version. */
 const SEED = Number(process.env["CRASH_SEED"] ?? crc32(Buffer.from(wal.version)) >>> 1);
-const MS = Number(process.env["CRASH_SECONDS"] ?? 8) * 1000;
+const MS = Number(process.env["CRASH_SECONDS"] ?? 5) * 1000;
 
 async function lookAtPrograms(faults: boolean, effort: Omit<Effort, "seed">): Promise<void> {
   const tally = new Tally();
