@@ -17,6 +17,8 @@ import { Random } from "./random.js";
 /** States of one unit beyond this are left out, but for the newest. */
 const STATES_MAX = 36;
 
+const NOISE = noise(new Random(1));
+
 /** Something that a crash decides. */
 export interface Unit {
   /** Step that each state but the first came with, in order. */
@@ -159,9 +161,7 @@ export class IndependentSpace implements CrashSpace {
   #garbage({ id }: FileNode, slotIndex: number): Page {
     const { freed } = this.#state;
     const stale = freed[(id + slotIndex) % Math.max(1, freed.length)];
-    if (stale !== undefined && stale.bytes.length === PAGE_BYTES) return stale;
-    const random = new Random(id * 1000 + slotIndex);
-    return new Page(Uint8Array.from({ length: PAGE_BYTES }, () => random.below(256)));
+    return stale?.bytes.length === PAGE_BYTES ? stale : NOISE;
   }
 
   #directory(
@@ -236,4 +236,8 @@ export function arrivedFile(node: FileNode, pages: readonly Page[], size: number
   file.durableSize = size;
   for (const sector of node.unreadable) file.unreadable.add(sector);
   return file;
+}
+
+function noise(random: Random): Page {
+  return new Page(Uint8Array.from({ length: PAGE_BYTES }, () => random.below(256)));
 }

@@ -124,21 +124,26 @@ class Explorer {
     const crash = where.profile === "P0" ? "process" : "machine";
     try {
       if (facts.doubtful || where.profile === "P5") return await this.#lookAtDamage(facts, disk);
-      const known = this.#shown.get(digest);
-      if (known !== undefined && !deep) return check(known, facts, crash);
-      this.#tally.opened += 1;
       if (deep) return await this.#lookDeep(facts, disk, where, crash);
-      const { shown } = await this.#recover(disk);
-      this.#shown.set(digest, shown);
-      check(shown, facts, crash);
+      check(await this.#shownBy({ digest, disk }), facts, crash);
     } catch (error) {
       throw error instanceof Violation ? error : new Violation(textOf(error), where);
     }
   }
 
+  async #shownBy(
+    { digest, disk }: Pick<CrashState, "digest" | "disk">,
+    doing?: string,
+  ): Promise<Shown> {
+    const known = this.#shown.get(digest);
+    if (known !== undefined) return known;
+    const { shown } = await this.#recover(disk, doing);
+    this.#shown.set(digest, shown);
+    return shown;
+  }
+
   /** What cannot be known to be whole is refused, or shown as far as it is. */
   async #lookAtDamage(facts: Facts, disk: SimulatedDisk): Promise<void> {
-    this.#tally.opened += 1;
     try {
       const { shown } = await this.#recover(disk);
       check(shown, { ...facts, spared: { process: 0, machine: 0 }, startMin: 0 }, "machine");
@@ -166,9 +171,9 @@ class Explorer {
     for (const [index, moment] of [...moments, fork].entries()) {
       const opened = index === moments.length;
       for (const profile of AGAIN[where.profile] ?? []) {
-        for (const { disk: left, choice } of this.#crashes(moment, profile, random)) {
-          const doing = `${profile} ${choice} at call ${index} of ${moments.length} of recovery`;
-          const { shown: again } = await this.#recover(left, doing);
+        for (const state of this.#crashes(moment, profile, random)) {
+          const doing = `${profile} ${state.choice} at call ${index} of ${moments.length} of recovery`;
+          const again = await this.#shownBy(state, doing);
           // Of what only a living machine held, an opening that did not come to its end promised nothing.
           const lost = crash === "process" && profile !== "P0" && !opened;
           if (lost) check(again, facts, "machine", doing);
@@ -191,9 +196,9 @@ class Explorer {
     const records = [...shown.records, { payload, time: log.lastTime }];
     const wanted = { ...shown, endOffset: shown.endOffset + 1, records };
     for (const profile of ["P0", "P2", "P3"] as const) {
-      for (const { disk: left, choice } of this.#crashes(disk, profile, random)) {
-        const doing = `a commit after recovery, then ${profile} ${choice}`;
-        checkSame((await this.#recover(left, doing)).shown, wanted, doing);
+      for (const state of this.#crashes(disk, profile, random)) {
+        const doing = `a commit after recovery, then ${profile} ${state.choice}`;
+        checkSame(await this.#shownBy(state, doing), wanted, doing);
       }
     }
     await log.close();
@@ -210,6 +215,7 @@ class Explorer {
   }
 
   async #recover(disk: SimulatedDisk, doing?: string): Promise<{ shown: Shown; log: Log }> {
+    this.#tally.opened += 1;
     const program = { durability: "commit", steps: [] } as const;
     const options = logOptions(program, () => 5_000_000);
     try {
