@@ -10,7 +10,6 @@ import {
   appendEach,
   appendTogether,
   expectNumbered,
-  numberOf,
   offsets,
   openLog,
   payloadOf,
@@ -140,13 +139,6 @@ test("a payload is copied at the call: what happens to it afterwards changes not
   ]);
 });
 
-test("what read returns is the caller's own", async () => {
-  const log = await openLog(temporaryDirectory());
-  await appendEach(log, 2);
-  log.read(0).payload.fill(0);
-  expect(numberOf(log.read(0).payload)).toBe(0);
-});
-
 describe("acknowledgement", () => {
   test("with commit comes after the sync of the group, not before", async () => {
     const fileSystem = new FaultyFileSystem();
@@ -252,6 +244,21 @@ describe("acknowledgement", () => {
   });
 });
 
+test("a sync of the new segment is acknowledged only after one of the old, which holds earlier records", async () => {
+  const fileSystem = new FaultyFileSystem();
+  const log = await openLog(temporaryDirectory(), { fileSystem, durability: "os" });
+  const gate = fileSystem.hold({ call: ["sync", "datasync"], file: /^00000001\.log$/ });
+  await appendEach(log, 60);
+  expect(log.stats().rotations).toBe(1);
+  const synced = [log.append(payloadOf(60), { sync: true }), log.sync()];
+  await gate.reached;
+  for (const promise of synced) expect(await isSettled(promise)).toBe(false);
+  expect(log.durableOffset).toBe(0);
+  gate.release();
+  expect(await Promise.all(synced)).toEqual([60, 61]);
+  expect(log.durableOffset).toBe(61);
+});
+
 describe("LOG_BUSY", () => {
   test("takes nothing: offsets and bytes are as if it had not been asked", async () => {
     const fileSystem = new FaultyFileSystem();
@@ -320,163 +327,6 @@ describe("a record that is too large", () => {
   });
 });
 
-describe("truncateFrom among appends", () => {
-  test("takes its turn: what was called before is cut, what is called after follows on", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 10);
-    const before = [log.append(payloadOf(10)), log.append(payloadOf(11))];
-    const truncated = log.truncateFrom(8);
-    expect(log.endOffset).toBe(8);
-    const after = [log.append(Buffer.from("new 8")), log.append(Buffer.from("new 9"))];
-    const again = log.truncateFrom(9);
-    const last = log.append(Buffer.from("newest 9"));
-    expect(await Promise.all(before)).toEqual([10, 11]);
-    await truncated;
-    expect(await Promise.all(after)).toEqual([8, 9]);
-    await again;
-    expect(await last).toBe(9);
-    const check = (read: Log) => {
-      const texts = readAll(read).map(({ payload }) => Buffer.from(payload).toString());
-      expect(texts.slice(8)).toEqual(["new 8", "newest 9"]);
-    };
-    check(log);
-    check(await reopened(log));
-  });
-
-  test("at the end, at the start and at every offset between leaves exactly what is below", async () => {
-    for (const offset of [0, 1, 52, 53, 54, 100, 119, 120]) {
-      const log = await openLog(temporaryDirectory());
-      await appendEach(log, 60);
-      await appendBatchOf(log, 20);
-      await appendTogether(log, 40);
-      await log.truncateFrom(offset);
-      expectNumbered(log, 0, offset);
-      await appendEach(log, 5);
-      expectNumbered(await reopened(log), 0, offset + 5);
-    }
-  });
-
-  test("outside of the log is refused, and changes nothing", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 130);
-    await log.truncateBefore(60);
-    const { startOffset } = log;
-    expect(startOffset).toBeGreaterThan(0);
-    for (const offset of [startOffset - 1, 131]) {
-      expect((await refusal(() => log.truncateFrom(offset))).code).toBe("LOG_OUT_OF_RANGE");
-    }
-    expect((await refusal(() => log.truncateBefore(131))).code).toBe("LOG_OUT_OF_RANGE");
-    for (const offset of [-1, 1.5, Number.NaN, 2 ** 53, "3"]) {
-      // @ts-expect-error: what a caller without types may pass
-      expect((await refusal(() => log.truncateFrom(offset))).code).toBe("LOG_INVALID_ARGUMENT");
-      // @ts-expect-error: what a caller without types may pass
-      expect((await refusal(() => log.truncateBefore(offset))).code).toBe("LOG_INVALID_ARGUMENT");
-    }
-    expectNumbered(log, startOffset, 130);
-  });
-
-  test("under load, again and again, keeps offsets without gaps", async () => {
-    const log = await openLog(temporaryDirectory());
-    const work: Promise<unknown>[] = [];
-    for (let round = 0; round < 40; round++) {
-      for (let index = 0; index < 20; index++) work.push(log.append(payloadOf(log.endOffset, 90)));
-      work.push(log.truncateFrom(Math.max(0, log.endOffset - 7 - (round % 13))));
-      work.push(appendBatchOf(log, 5, 200));
-    }
-    await Promise.all(work);
-    expectNumbered(log, 0, log.endOffset);
-    expectNumbered(await reopened(log), 0, log.endOffset);
-  });
-});
-
-describe("records that are being read", () => {
-  test("stay what they are through rotation, retention and appends", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 200);
-    const iterator = log.records({ from: 100, to: 200 });
-    const seen: number[] = [];
-    for (const { payload } of iterator) {
-      seen.push(numberOf(payload));
-      if (seen.length === 10) await log.truncateBefore(100);
-      if (seen.length % 20 === 0) await appendEach(log, 30);
-    }
-    expect(seen).toEqual(offsets(100, 200));
-    expect(log.startOffset).toBeGreaterThan(0);
-  });
-
-  test("end with LOG_TRUNCATED where they are cut from the end, also within a chunk", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 100);
-    for (const [place, from] of [
-      [10, 50],
-      [10, 11],
-      [49, 20],
-    ] as const) {
-      const seen: number[] = [];
-      const error = await refusal(async () => {
-        for (const { offset, payload } of log.records()) {
-          expect(numberOf(payload)).toBe(offset);
-          seen.push(offset);
-          if (offset === place) await log.truncateFrom(from);
-        }
-      });
-      expect(error.code).toBe("LOG_TRUNCATED");
-      expect(seen).toEqual(offsets(0, place + 1));
-      await appendEach(log, 100 - log.endOffset);
-    }
-  });
-
-  test("go on where the cut is above what was asked for", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 100);
-    const seen: number[] = [];
-    for (const { offset } of log.records({ from: 5, to: 60 })) {
-      seen.push(offset);
-      if (offset === 10) await log.truncateFrom(60);
-      if (offset === 20) await appendEach(log, 30);
-    }
-    expect(seen).toEqual(offsets(5, 60));
-  });
-
-  test("end with LOG_TRUNCATED where retention has passed them", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 200);
-    const iterator = log.records();
-    expect(iterator.next().value?.offset).toBe(0);
-    await log.truncateBefore(150);
-    const error = await refusal(() => [...iterator]);
-    expect(error.code).toBe("LOG_TRUNCATED");
-    expect((await refusal(() => [...log.records({ from: 3 })])).code).toBe("LOG_TRUNCATED");
-    expect((await refusal(() => log.read(3))).code).toBe("LOG_OUT_OF_RANGE");
-  });
-
-  test("end with LOG_CLOSED when the log is closed", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 200);
-    const iterator = log.records();
-    iterator.next();
-    await log.close();
-    expect((await refusal(() => [...iterator])).code).toBe("LOG_CLOSED");
-  });
-
-  test("have bounds: outside of the log is refused, an empty range is empty", async () => {
-    const log = await openLog(temporaryDirectory());
-    await appendEach(log, 10);
-    expect([...log.records({ from: 5, to: 5 })]).toEqual([]);
-    expect([...log.records({ from: 7, to: 3 })]).toEqual([]);
-    expect([...log.records({ from: 10 })]).toEqual([]);
-    expect([...log.records({ to: 0 })]).toEqual([]);
-    for (const range of [{ from: 11 }, { to: 11 }, { from: 2, to: 12 }]) {
-      expect((await refusal(() => [...log.records(range)])).code).toBe("LOG_OUT_OF_RANGE");
-    }
-    for (const range of [{ from: -1 }, { to: 0.5 }, { from: "1" }, { form: 3 }, 7]) {
-      // @ts-expect-error: what a caller without types may pass
-      const error = await refusal(() => [...log.records(range)]);
-      expect(error.code).toBe("LOG_INVALID_ARGUMENT");
-    }
-  });
-});
-
 describe("a close", () => {
   test("waits for all that was appended, whatever the durability", async () => {
     for (const durability of ["commit", "interval", "os"] as const) {
@@ -531,14 +381,4 @@ describe("a close", () => {
     await log.close();
     expect(fileSystem.leftOpen).toEqual([]);
   });
-});
-
-test("a log of many segments keeps a bounded number of files open", async () => {
-  const fileSystem = new FaultyFileSystem();
-  const log = await openLog(temporaryDirectory(), { fileSystem, durability: "os" });
-  await appendEach(log, 300, 4000);
-  expect(log.stats().segments).toBe(300);
-  expectNumbered(log, 0, 300);
-  for (const offset of offsets(0, 300).reverse()) log.read(offset);
-  expect(fileSystem.leftOpen.length).toBeLessThan(140);
 });

@@ -272,6 +272,19 @@ test("fault 14: a last batch that is cut off after a close in order is refused",
   }
 });
 
+test("fault 16: another batch of the same length in the place of the last one is refused after a close in order", async () => {
+  // What an older copy of the store would hold, from before a rejection was cut back.
+  const directory = await leaveTwelve(closedLog);
+  const store = join(directory, STORE);
+  const last = pick(batchesOf(store), -1);
+  const { firstOffset, time, durableOffset } = last.header;
+  const payloads = [21, 22, 23].map((number) => payloadOf(100 + number));
+  const other = batchBytes(headerOf(store).marker, { firstOffset, time, durableOffset }, payloads);
+  patch(store, last.position, other);
+  if (other.length !== last.end - last.position) throw new Error("the lengths differ");
+  await expectRefused(directory, "LOG_CORRUPT", { file: STORE, offset: 24 });
+});
+
 describe("fault 19: an I/O error while reading", () => {
   test("is LOG_IO at every read of an opening, which changes nothing, and passes", async () => {
     const image = await killedLog((log) => appendEach(log, 70));

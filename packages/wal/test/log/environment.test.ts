@@ -328,10 +328,10 @@ describe("fault 43: a failed sync of a commit", () => {
       onFailure: (failure) => told.push(failure),
     });
     fileSystem.fail({ call: "datasync" }, "EIO");
-    await appendEach(log, 3);
+    await appendEach(log, 1);
     await until(() => told.length > 0);
     expect(told).toEqual([log.failure]);
-    expect(await refusal(() => log.append(payloadOf(3)))).toBe(log.failure);
+    expect(await refusal(() => log.append(payloadOf(1)))).toBe(log.failure);
   });
 });
 

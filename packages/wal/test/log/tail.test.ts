@@ -24,6 +24,7 @@ import {
   openReader,
   payloadOf,
   storeNames,
+  until,
 } from "./fixture.js";
 import {
   batchBytes,
@@ -243,7 +244,7 @@ describe("fault 7: stale bytes at the tail", () => {
 describe("fault 8: an empty active segment", () => {
   test("after a rotation is valid", async () => {
     // The next segment is prepared; a crash right after the manifest says that it is in use leaves this.
-    const directory = await killedLog((log) => appendEach(log, 40));
+    const directory = await killedPrepared();
     const manifest = manifestOf(directory);
     const segments = manifest.segments.map((segment) =>
       segment.state === "prepared"
@@ -402,9 +403,17 @@ test("a recovery that is done again changes nothing, and what it recovered is du
   );
 });
 
+/** Forty records, and the next segment prepared. */
+function killedPrepared(): Promise<string> {
+  return killedLog(async (log) => {
+    await appendEach(log, 40);
+    await until(() => manifestOf(log.directory).segments.length === 2);
+  });
+}
+
 /** Two unsealed segments, the second of which begins in the same group as the last batch of the first. */
 async function twoUnsealed(): Promise<string> {
-  const directory = await killedLog((log) => appendEach(log, 40));
+  const directory = await killedPrepared();
   const manifest = manifestOf(directory);
   expect(manifest.segments.map(({ state }) => state)).toEqual(["unsealed", "prepared"]);
   const first = join(directory, "00000001.log");

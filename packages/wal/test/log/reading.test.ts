@@ -1,0 +1,118 @@
+// Reading records while the log goes on: each is what it was, or its absence is told.
+
+import { describe, expect, test } from "vitest";
+import { FaultyFileSystem } from "./faulty-file-system.js";
+import {
+  appendEach,
+  expectNumbered,
+  numberOf,
+  offsets,
+  openLog,
+  refusal,
+  temporaryDirectory,
+} from "./fixture.js";
+
+describe("records that are being read", () => {
+  test("stay what they are through rotation, retention and appends", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 200);
+    const iterator = log.records({ from: 100, to: 200 });
+    const seen: number[] = [];
+    for (const { payload } of iterator) {
+      seen.push(numberOf(payload));
+      if (seen.length === 10) await log.truncateBefore(100);
+      if (seen.length % 20 === 0) await appendEach(log, 30);
+    }
+    expect(seen).toEqual(offsets(100, 200));
+    expect(log.startOffset).toBeGreaterThan(0);
+  });
+
+  test("end with LOG_TRUNCATED where they are cut from the end, also within a chunk", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 100);
+    for (const [place, from] of [
+      [10, 50],
+      [10, 11],
+      [49, 20],
+    ] as const) {
+      const seen: number[] = [];
+      const error = await refusal(async () => {
+        for (const { offset, payload } of log.records()) {
+          expect(numberOf(payload)).toBe(offset);
+          seen.push(offset);
+          if (offset === place) await log.truncateFrom(from);
+        }
+      });
+      expect(error.code).toBe("LOG_TRUNCATED");
+      expect(seen).toEqual(offsets(0, place + 1));
+      await appendEach(log, 100 - log.endOffset);
+    }
+  });
+
+  test("go on where the cut is above what was asked for", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 100);
+    const seen: number[] = [];
+    for (const { offset } of log.records({ from: 5, to: 60 })) {
+      seen.push(offset);
+      if (offset === 10) await log.truncateFrom(60);
+      if (offset === 20) await appendEach(log, 30);
+    }
+    expect(seen).toEqual(offsets(5, 60));
+  });
+
+  test("end with LOG_TRUNCATED where retention has passed them", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 200);
+    const iterator = log.records();
+    expect(iterator.next().value?.offset).toBe(0);
+    await log.truncateBefore(150);
+    const error = await refusal(() => [...iterator]);
+    expect(error.code).toBe("LOG_TRUNCATED");
+    expect((await refusal(() => [...log.records({ from: 3 })])).code).toBe("LOG_TRUNCATED");
+    expect((await refusal(() => log.read(3))).code).toBe("LOG_OUT_OF_RANGE");
+  });
+
+  test("end with LOG_CLOSED when the log is closed", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 200);
+    const iterator = log.records();
+    iterator.next();
+    await log.close();
+    expect((await refusal(() => [...iterator])).code).toBe("LOG_CLOSED");
+  });
+
+  test("have bounds: outside of the log is refused, an empty range is empty", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 10);
+    expect([...log.records({ from: 5, to: 5 })]).toEqual([]);
+    expect([...log.records({ from: 7, to: 3 })]).toEqual([]);
+    expect([...log.records({ from: 10 })]).toEqual([]);
+    expect([...log.records({ to: 0 })]).toEqual([]);
+    for (const range of [{ from: 11 }, { to: 11 }, { from: 2, to: 12 }]) {
+      expect((await refusal(() => [...log.records(range)])).code).toBe("LOG_OUT_OF_RANGE");
+    }
+    for (const range of [{ from: -1 }, { to: 0.5 }, { from: "1" }, { form: 3 }, 7]) {
+      // @ts-expect-error: what a caller without types may pass
+      const error = await refusal(() => [...log.records(range)]);
+      expect(error.code).toBe("LOG_INVALID_ARGUMENT");
+    }
+  });
+});
+
+test("what read returns is the caller's own", async () => {
+  const log = await openLog(temporaryDirectory());
+  await appendEach(log, 2);
+  log.read(0).payload.fill(0);
+  expect(numberOf(log.read(0).payload)).toBe(0);
+});
+
+test("a log of many segments keeps a bounded number of files open", async () => {
+  const fileSystem = new FaultyFileSystem();
+  const log = await openLog(temporaryDirectory(), { fileSystem, durability: "os" });
+  await appendEach(log, 300, 4000);
+  expect(log.stats().segments).toBe(300);
+  expectNumbered(log, 0, 300);
+  for (const offset of offsets(0, 300).reverse()) log.read(offset);
+  expect(fileSystem.leftOpen.length).toBeLessThan(140);
+});
