@@ -147,6 +147,23 @@ describe("a snapshot file", () => {
     await expect(read(file)).rejects.toMatchObject({ code: "KV_CORRUPT" });
   });
 
+  test("with a block of another file in place of its own is refused, although all counts are right", async () => {
+    const withValue = (value: string) =>
+      Array.from({ length: 3000 }, (_, n) => ({
+        ...{ key: String(n).padStart(8, "0"), value: value.repeat(100), offset: n, time: n },
+        expiry: undefined,
+      }));
+    const other = readFileSync((await write(withValue("b"), undefined, 999_999)).file);
+    const { file } = await write(withValue("a"));
+    const good = readFileSync(file);
+    const first = 96 + 16 + good.readUInt32LE(96 + 4);
+    put(
+      file,
+      Buffer.concat([good.subarray(0, 96), other.subarray(96, first), good.subarray(first)]),
+    );
+    await expect(read(file)).rejects.toThrow(/blocks are missing or too many/);
+  });
+
   test("of a later format is an unsupported version", async () => {
     const { file } = await write(sample);
     const bytes = readFileSync(file);
