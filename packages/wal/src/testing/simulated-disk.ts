@@ -99,7 +99,9 @@ export class SimulatedDisk implements FileSystem {
     profile: CrashOptions["profile"],
     options: CrashStatesOptions = {},
   ): Generator<CrashState> {
-    for (const { choice, state } of crashStatesOf(this.#shared.state, profile, options)) {
+    // Of this moment, however far the disk has gone on when the next one is asked for.
+    const moment = this.#shared.state.clone();
+    for (const { choice, state } of crashStatesOf(moment, profile, options)) {
       const disk = SimulatedDisk.#over(sharedOf(state));
       yield { profile, choice, digest: digestOf(state.root), disk };
     }

@@ -179,6 +179,33 @@ describe("fault 66: a rejected group never comes back", () => {
   });
 });
 
+describe("fault 66: where the cut after a failed write was not synced either", () => {
+  const manners = ["done", "half"] as const;
+
+  test.each(manners)(
+    "what was written (%s) does not come back beneath its successors",
+    async (manner) => {
+      const write: Step = { do: "fail", call: "write", times: 1, manner };
+      const cut: Step = { do: "fail", call: "sync", times: 1, manner: "keeps" };
+      const failed: Step = { do: "batch", bytes: [2500], sync: true };
+      const next: Step = { do: "batch", bytes: [3900], sync: true };
+      const reopen: Step = { do: "reopen" };
+      const program = slowly(
+        "os",
+        append(40),
+        reopen,
+        write,
+        cut,
+        failed,
+        reopen,
+        next,
+        append(30),
+      );
+      await look(program, { profiles: ["P0", "P4"], budget: 60, deepOneIn: 1e9 });
+    },
+  );
+});
+
 test("fault 68: what an opening after a kill showed outlasts a power cut right after", async () => {
   await look(rotatingUnsynced, { profiles: ["P0"], budget: 2, deepOneIn: 1, momentsMax: 20 });
   const program: Program = {

@@ -71,21 +71,36 @@ const fault: fc.Arbitrary<Step> = fc.oneof(
   ),
 );
 
+/** A write that fails, and the cut after it too: what is on the disk then nobody knows. */
+const failedCut: fc.Arbitrary<Step[]> = fc
+  .tuple(fc.constantFrom("done", "half"), fc.constantFrom("sync", "truncate"), bytes, bytes)
+  .map(([manner, call, failing, next]) => [
+    { do: "settle" },
+    { do: "fail", call: "write", times: 1, manner },
+    { do: "fail", call, times: 1, manner: call === "sync" ? "keeps" : "undone" },
+    { do: "append", bytes: failing, sync: true },
+    { do: "reopen" },
+    { do: "append", bytes: next + 1000, sync: true },
+    { do: "settle" },
+  ]);
+
 /** Programs, with calls that fail or without. */
 export function programs(faults: boolean): fc.Arbitrary<Program> {
-  const step = fc.oneof(
-    { weight: 5, arbitrary: append },
-    { weight: 4, arbitrary: pause },
-    { weight: 3, arbitrary: structure },
-    { weight: 1, arbitrary: crash },
-    ...(faults ? [{ weight: 2, arbitrary: fault }] : []),
+  const one = (arbitrary: fc.Arbitrary<Step>) => arbitrary.map((step) => [step]);
+  const steps = fc.oneof(
+    { weight: 10, arbitrary: one(append) },
+    { weight: 8, arbitrary: one(pause) },
+    { weight: 6, arbitrary: one(structure) },
+    { weight: 2, arbitrary: one(crash) },
+    { weight: faults ? 4 : 0, arbitrary: one(fault) },
+    { weight: faults ? 1 : 0, arbitrary: failedCut },
   );
   return fc.record(
     {
       durability: fc.constantFrom("commit", "interval", "os"),
       orderSeed: fc.nat(1_000_000),
       retentionBytes: fc.constant(8000),
-      steps: fc.array(step, { minLength: 2, maxLength: 24 }),
+      steps: fc.array(steps, { minLength: 2, maxLength: 24 }).map((parts) => parts.flat()),
     },
     { requiredKeys: ["durability", "steps"] },
   );
