@@ -11,7 +11,7 @@ import {
   type TransactionOutcome,
   type TransactionScope,
 } from "./transaction.js";
-import { type BatchOperation, checkBatch, resolveSync, type WriteOptions } from "./write.js";
+import { type BatchOperation, resolveSync, takeBatch, type WriteOptions } from "./write.js";
 
 export class Commits<V, K extends Key> {
   readonly #keys: KeyCodec<K>;
@@ -49,11 +49,11 @@ export class Commits<V, K extends Key> {
     options: WriteOptions | undefined,
   ): Promise<number> {
     const sync = this.#begin(options);
-    checkBatch(operations);
-    if (operations.length === 0) return this.#present.acknowledged();
+    const taken = takeBatch(operations);
+    if (taken.length === 0) return this.#present.acknowledged();
     return this.#commit(sync, (writer) => {
-      writer.begin(operations.length);
-      return operations.map((operation) => this.#write(writer, operation));
+      writer.begin(taken.length);
+      return taken.map((operation) => this.#write(writer, operation));
     });
   }
 

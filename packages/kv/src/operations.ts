@@ -3,6 +3,7 @@
 
 import { ByteReader, Malformed } from "./byte-reader.js";
 import { ByteWriter } from "./byte-writer.js";
+import { assert } from "./errors.js";
 import { isStoredKey, type KeyKind } from "./keys.js";
 import { readMarkName, writeMarkName } from "./mark-name.js";
 import { type StoredValue, storeValue } from "./stored-value.js";
@@ -48,6 +49,8 @@ export type CommitVerdict =
 export class CommitWriter {
   readonly #out: ByteWriter;
   readonly #values: ValueEncoder;
+  /** Operations that were announced and have not come. */
+  #missing = 0;
 
   /** `limit`: bytes beyond which writing throws `KV_COMMIT_TOO_LARGE`. */
   constructor(limit = COMMIT_BYTES_MAX) {
@@ -60,14 +63,13 @@ export class CommitWriter {
     this.#out.reset();
     this.#out.u8(FORMAT);
     this.#out.varint(count);
+    this.#missing = count;
   }
 
   /** Encodes the value as it is now; returns what memory holds of it. */
   put(key: string, value: unknown, expiry?: number): StoredValue {
     const out = this.#out;
-    out.u8(expiry === undefined ? kinds.put : kinds.putWithExpiry);
-    this.#key(key);
-    if (expiry !== undefined) out.u64(expiry);
+    this.#put(key, expiry);
     const at = out.claim(4);
     const start = out.length;
     this.#values.encode(value);
@@ -78,29 +80,39 @@ export class CommitWriter {
   /** A put of a value that is encoded already. */
   putStored(key: string, value: StoredValue, expiry?: number): void {
     const out = this.#out;
-    out.u8(expiry === undefined ? kinds.put : kinds.putWithExpiry);
-    this.#key(key);
-    if (expiry !== undefined) out.u64(expiry);
+    this.#put(key, expiry);
     out.u32(value.length);
     if (typeof value === "string") out.latin1(value);
     else out.raw(value);
   }
 
   delete(key: string): void {
-    this.#out.u8(kinds.delete);
+    this.#begin(kinds.delete);
     this.#key(key);
   }
 
   deleteRange(gte: string | undefined, lt: string | undefined): void {
-    this.#out.u8(kinds.deleteRange);
+    this.#begin(kinds.deleteRange);
     this.#out.u8((gte === undefined ? 0 : HAS_GTE) | (lt === undefined ? 0 : HAS_LT));
     if (gte !== undefined) this.#key(gte);
     if (lt !== undefined) this.#key(lt);
   }
 
   mark(name: string): void {
-    this.#out.u8(kinds.mark);
+    this.#begin(kinds.mark);
     writeMarkName(this.#out, name);
+  }
+
+  #begin(kind: number): void {
+    this.#missing -= 1;
+    this.#out.u8(kind);
+  }
+
+  /** What a put has before its value. */
+  #put(key: string, expiry: number | undefined): void {
+    this.#begin(expiry === undefined ? kinds.put : kinds.putWithExpiry);
+    this.#key(key);
+    if (expiry !== undefined) this.#out.u64(expiry);
   }
 
   #key(key: string): void {
@@ -109,6 +121,8 @@ export class CommitWriter {
   }
 
   payload(): Uint8Array {
+    // A count that is not true makes a record that can never be read.
+    assert(this.#missing === 0, "a commit has as many operations as it says");
     return this.#out.written();
   }
 }

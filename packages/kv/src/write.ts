@@ -21,18 +21,24 @@ export function resolveSync(options: WriteOptions | undefined): boolean {
   return options.sync === undefined ? false : checkBoolean("sync", options.sync);
 }
 
-export function checkBatch<V, K extends Key>(
+/** The operations as they are at the call, each read once: encoding them runs getters, which may change the array. */
+export function takeBatch<V, K extends Key>(
   operations: readonly BatchOperation<V, K>[],
 ): readonly BatchOperation<V, K>[] {
   if (!Array.isArray(operations)) throw invalid("operations", "an array", operations);
-  for (const [i, operation] of operations.entries()) {
-    const name = `operations[${i}]`;
-    checkProperties(name, operation, ["type", "key", "value"]);
-    const { type } = operation;
-    if (type === "put" && !("value" in operation)) throw invalidArgument(`${name} has no value`);
-    if (type !== "put" && type !== "del") {
-      throw invalidArgument(`${name}.type has to be "put" or "del", not ${show(type)}`);
-    }
+  return Array.from(operations, (operation, i) => takeOperation(`operations[${i}]`, operation));
+}
+
+function takeOperation<V, K extends Key>(
+  name: string,
+  operation: BatchOperation<V, K>,
+): BatchOperation<V, K> {
+  checkProperties(name, operation, ["type", "key", "value"]);
+  const { type, key } = operation;
+  if (type === "del") return { type, key };
+  if (type !== "put") {
+    throw invalidArgument(`${name}.type has to be "put" or "del", not ${show(type)}`);
   }
-  return operations;
+  if (!("value" in operation)) throw invalidArgument(`${name} has no value`);
+  return { type, key, value: operation.value };
 }
