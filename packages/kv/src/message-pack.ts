@@ -2,7 +2,7 @@
 // Invariant: everything has one form, the shortest; numbers that are no integers of 32 bits are floats of 64.
 
 import type { ByteWriter } from "./byte-writer.js";
-import { extension } from "./value-format.js";
+import { BIGINT_BYTES_MAX, extension } from "./value-format.js";
 
 const SHORT_STRING_LENGTH = 48;
 const loneSurrogate = /\p{Surrogate}/u;
@@ -60,19 +60,22 @@ export class MessagePackWriter {
     else view.setUint32(at + 1, value);
   }
 
-  /** Up to 64 bits as an integer of 64 bits, which nothing else is written as. */
-  bigint(value: bigint): void {
+  /** Up to 64 bits as an integer of 64 bits, which nothing else is written as; false, and nothing written, beyond the limit. */
+  bigint(value: bigint): boolean {
     if (value >= -(2n ** 63n) && value < 2n ** 64n) {
       const at = this.#out.claim(9);
       this.#out.bytes[at] = value < 2n ** 63n ? 0xd3 : 0xcf;
       this.#out.view.setBigInt64(at + 1, value);
-      return;
+      return true;
     }
-    const hex = (value < 0n ? -value : value).toString(16);
-    const magnitude = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex");
-    this.extension(extension.bigint, 1 + magnitude.length);
+    const magnitude = value < 0n ? -value : value;
+    if (BigInt.asUintN(8 * BIGINT_BYTES_MAX, magnitude) !== magnitude) return false;
+    const hex = magnitude.toString(16);
+    const bytes = Buffer.from(hex.length % 2 === 0 ? hex : `0${hex}`, "hex");
+    this.extension(extension.bigint, 1 + bytes.length);
     this.#out.u8(value < 0n ? 1 : 0);
-    this.#out.raw(magnitude);
+    this.#out.raw(bytes);
+    return true;
   }
 
   /** Any string: UTF-8 has no form for a lone surrogate, so one that has any is an extension. */

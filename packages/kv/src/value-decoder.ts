@@ -6,7 +6,13 @@
 import type { Malformed } from "./byte-reader.js";
 import { MessagePackReader } from "./message-pack-reader.js";
 import { typedBuffer } from "./value-buffers.js";
-import { type ErrorName, errorClasses, extension, NESTING_MAX } from "./value-format.js";
+import {
+  BIGINT_BYTES_MAX,
+  type ErrorName,
+  errorClasses,
+  extension,
+  NESTING_MAX,
+} from "./value-format.js";
 
 export class ValueDecoder {
   readonly #in = new MessagePackReader();
@@ -160,6 +166,7 @@ export class ValueDecoder {
     const { bytes } = this.#in;
     const sign = end - start < 2 ? 2 : (bytes[start] as number);
     if (sign > 1) throw this.#malformed("a BigInt without sign or magnitude");
+    if (end - start - 1 > BIGINT_BYTES_MAX) throw this.#malformed("a BigInt beyond the limit");
     const magnitude = BigInt(`0x${bytes.toString("hex", start + 1, end)}`);
     return sign === 1 ? -magnitude : magnitude;
   }
@@ -194,14 +201,21 @@ export class ValueDecoder {
     throw this.#malformed("map expected in an extension");
   }
 
+  #arrayCount(type: number): number {
+    if (type >= 0x90 && type < 0xa0) return type & 0x0f;
+    if (type === 0xdc) return this.#in.u16();
+    if (type === 0xdd) return this.#in.u32();
+    throw this.#malformed("array expected in an extension");
+  }
+
   #composed(type: number): unknown {
     if (type !== extension.set && type !== extension.error && type !== extension.regexp) {
       throw this.#malformed(`no such extension: ${type}`);
     }
-    const items = this.#read();
-    if (!Array.isArray(items)) throw this.#malformed("array expected in an extension");
+    // Not any value: another extension at once would be a level of nesting that nothing counts.
+    const items = this.#array(this.#arrayCount(this.#in.u8()));
     if (type === extension.set) return new Set(items);
-    const [first, second]: unknown[] = items;
+    const [first, second] = items;
     if (items.length !== 2 || typeof first !== "string") {
       throw this.#malformed("an extension of other than two elements");
     }

@@ -4,7 +4,13 @@
 import type { ByteWriter } from "./byte-writer.js";
 import { DatabaseError } from "./errors.js";
 import { MessagePackWriter } from "./message-pack.js";
-import { bufferKinds, errorClasses, extension, NESTING_MAX } from "./value-format.js";
+import {
+  BIGINT_BYTES_MAX,
+  bufferKinds,
+  errorClasses,
+  extension,
+  NESTING_MAX,
+} from "./value-format.js";
 
 /** Appends values to a writer. A getter may run meanwhile, so another value needs another encoder then. */
 export class ValueEncoder {
@@ -46,7 +52,9 @@ export class ValueEncoder {
         this.#out.u8(0);
         break;
       case "bigint":
-        this.#pack.bigint(value);
+        if (!this.#pack.bigint(value)) {
+          throw this.#notStorable(`is a BigInt of more than ${BIGINT_BYTES_MAX} bytes`);
+        }
         break;
       case "object":
         if (value === null) this.#pack.nil();

@@ -4,6 +4,9 @@
 /** Containers within containers that a value may have, so that neither encoding nor decoding runs out of stack. */
 export const NESTING_MAX = 500;
 
+/** Bytes of a BigInt's magnitude: far below what the engine has, which differs from one to the next. */
+export const BIGINT_BYTES_MAX = 1024 * 1024;
+
 /** Types of MessagePack extensions. Old logs hold them: none ever changes its meaning. */
 export const extension = {
   undefined: 0,

@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 import { ByteWriter } from "../src/byte-writer.js";
 import { bytesOfValue, storeValue } from "../src/stored-value.js";
 import { ValueEncoder } from "../src/value-encoder.js";
-import { NESTING_MAX } from "../src/value-format.js";
+import { BIGINT_BYTES_MAX, extension, NESTING_MAX } from "../src/value-format.js";
 import { decodeValue } from "../src/values.js";
 
 function encode(value: unknown): Buffer {
@@ -208,6 +208,19 @@ describe("what cannot be stored is refused, by its place", () => {
     expect(() => encode(value)).toThrowError(/nested deeper than 500 levels/);
   });
 
+  test("a BigInt beyond the limit, while one at the limit reads back", () => {
+    const largest = (1n << BigInt(8 * BIGINT_BYTES_MAX)) - 1n;
+    for (const value of [largest, -largest]) expect(roundTrip(value) === value).toBe(true);
+    for (const value of [largest + 1n, -largest - 1n]) {
+      expect(() => encode({ n: value })).toThrowError(
+        expect.objectContaining({
+          code: "KV_VALUE_NOT_STORABLE",
+          message: "value.n is a BigInt of more than 1048576 bytes",
+        }),
+      );
+    }
+  });
+
   test("a value that was refused leaves the encoder as it was", () => {
     const out = new ByteWriter();
     const encoder = new ValueEncoder(out);
@@ -296,6 +309,28 @@ describe("hostile bytes end in a typed error", () => {
     ["sets", "c90000000002", "c0"],
   ])("fault 56: %s nested 100,000 deep", (_, open, close) => {
     expect(() => decode(Buffer.from(open.repeat(100_000) + close, "hex"))).toThrowError(corrupt);
+  });
+
+  test.each([extension.map, extension.set, extension.error, extension.regexp])(
+    "fault 56: extensions of type %i right within one another, each of its true length",
+    (type) => {
+      for (const levels of [3, 5000, 100_000]) {
+        const headers = Array.from({ length: levels }, (_, i) => {
+          const header = hex("c9 00000000 00");
+          header.writeUInt32BE((levels - 1 - i) * header.length + 1, 1);
+          header[5] = type;
+          return header;
+        });
+        expect(() => decode(Buffer.concat([...headers, hex("90")]))).toThrowError(corrupt);
+      }
+    },
+  );
+
+  test("fault 55: a BigInt of more bits than the engine has", () => {
+    const bytes = Buffer.alloc(7 + 2 ** 27 + 1, 0xff);
+    bytes.set(hex("c9 00000000 04 00"));
+    bytes.writeUInt32BE(bytes.length - 6, 1);
+    expect(() => decode(bytes)).toThrowError(corrupt);
   });
 
   test.each<[string, string]>([
