@@ -37,7 +37,8 @@ import type { BatchOperation, WriteOptions } from "./write.js";
  * are strings, or `Uint8Array`s where the database was opened with `keys: "bytes"`.
  *
  * Reads see every write from the call that made it; a write's promise resolves once it is acknowledged at the
- * log's durability. If the log rejects it, it is undone, and so is every write after it.
+ * log's durability. If the log rejects it, it is undone, and so is every write after it. Once the log is poisoned,
+ * writes reject with `KV_FAILED` until the database is opened again; reads go on with what was acknowledged.
  */
 export class Database<V = unknown, K extends Key = string>
   implements Reading<V, K>, AsyncDisposable
@@ -85,6 +86,10 @@ export class Database<V = unknown, K extends Key = string>
     directory: string,
     options?: DatabaseOptions & { readonly keys?: "string" },
   ): Promise<Database<V>>;
+  static open<V = unknown>(
+    directory: string,
+    options: DatabaseOptions,
+  ): Promise<Database<V> | Database<V, Uint8Array>>;
   static async open<V>(
     directory: string,
     options?: DatabaseOptions,

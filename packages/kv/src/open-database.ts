@@ -82,7 +82,8 @@ export async function openDatabase(
     const snapshotOffset = folded.base?.endOffset;
     return { directory, log, source, ...folded.result, snapshotOffset, recovery };
   } catch (error) {
-    await log.close();
+    // Why it could not be opened matters more than how letting go of the log went.
+    await log.close().catch(() => undefined);
     throw error;
   }
 }
@@ -172,7 +173,7 @@ export async function openExisting(
     await checkFit(opened.source, opened.snapshots, opened.log.recovery.orderly);
     return opened;
   } catch (error) {
-    await opened.log.close();
+    await opened.log.close().catch(() => undefined);
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 // Reading and writing: order, ranges, isolation, transactions, views.
 
 import { setImmediate as turn } from "node:timers/promises";
-import { Database, type View } from "@tidemark/kv";
+import { Database, type DatabaseOptions, type TransactionOutcome, type View } from "@tidemark/kv";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { contents, openBytes, openDatabase, refused, reopen } from "./fixture.js";
 
@@ -356,11 +356,21 @@ describe("a view", () => {
 });
 
 describe("types", () => {
+  test("a transaction gives what its function returns, which is no promise", () => {
+    const counting = (db: Database<number>) => db.transaction((tx) => tx.size);
+    expectTypeOf(counting).returns.resolves.toEqualTypeOf<TransactionOutcome<number>>();
+    // @ts-expect-error an asynchronous function is no transaction
+    const waiting = (db: Database<number>) => db.transaction(async (tx) => tx.size);
+    expectTypeOf(waiting).toBeFunction();
+  });
+
   test("values have the type that was named, keys that of the option", () => {
     const strings = () => Database.open<{ n: number }>("x");
     const bytes = () => Database.open("x", { keys: "bytes" });
     expectTypeOf(strings).returns.resolves.toEqualTypeOf<Database<{ n: number }>>();
     expectTypeOf(bytes).returns.resolves.toEqualTypeOf<Database<unknown, Uint8Array>>();
+    const either = (options: DatabaseOptions) => Database.open("x", options);
+    expectTypeOf(either).returns.resolves.toEqualTypeOf<Database | Database<unknown, Uint8Array>>();
     expectTypeOf<Database<number>["get"]>().returns.toEqualTypeOf<number | undefined>();
     expectTypeOf<Database<number, Uint8Array>["get"]>().parameter(0).toEqualTypeOf<Uint8Array>();
   });
