@@ -215,7 +215,7 @@ describe("acknowledgement", () => {
       syncIntervalMs: 5,
     });
     const gate = fileSystem.hold({ call: "datasync" });
-    await appendEach(log, 10);
+    await appendTogether(log, 10);
     expect([log.acknowledgedOffset, log.durableOffset]).toEqual([10, 0]);
     await gate.reached;
     expect(log.durableOffset).toBe(0);

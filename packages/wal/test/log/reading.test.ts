@@ -1,6 +1,6 @@
 // Reading records while the log goes on: each is what it was, or its absence is told.
 
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { FaultyFileSystem } from "./faulty-file-system.js";
 import {
   appendEach,
@@ -115,4 +115,49 @@ test("a log of many segments keeps a bounded number of files open", async () => 
   expectNumbered(log, 0, 300);
   for (const offset of offsets(0, 300).reverse()) log.read(offset);
   expect(fileSystem.leftOpen.length).toBeLessThan(140);
+});
+
+test("a sealed segment is read through its index in both ways of having that: mapped and read", async () => {
+  let now = 1_000_000;
+  const log = await openLog(temporaryDirectory(), { clock: () => now++ });
+  await appendEach(log, 200);
+  await log.close();
+  const before = process.env["TIDEMARK_NO_MMAP"];
+  onTestFinished(() => {
+    if (before === undefined) delete process.env["TIDEMARK_NO_MMAP"];
+    else process.env["TIDEMARK_NO_MMAP"] = before;
+  });
+  for (const unmapped of ["0", "1"]) {
+    process.env["TIDEMARK_NO_MMAP"] = unmapped;
+    const again = await openLog(log.directory);
+    for (const offset of offsets(0, 200).reverse()) {
+      const { time, payload } = again.read(offset);
+      expect(numberOf(payload)).toBe(offset);
+      expect(again.offsetAt(time)).toBe(offset);
+    }
+    expectNumbered(again, 0, 200);
+    await again.close();
+  }
+});
+
+test("records of many MiB are written, read and found whole, beside small ones", async () => {
+  const log = await openLog(temporaryDirectory(), { segmentBytes: 32 * 2 ** 20 });
+  const large = (n: number, length: number) => Buffer.alloc(length, n);
+  const lengths = [1, 5_000_000, 20_000_000, 3, 12_000_000, 33_000_000, 0];
+  await Promise.all([
+    log.append(large(0, lengths[0] ?? 0)),
+    log.appendBatch([large(1, lengths[1] ?? 0), large(2, lengths[2] ?? 0)]),
+    log.append(large(3, lengths[3] ?? 0)),
+    log.append(large(4, lengths[4] ?? 0)),
+    log.append(large(5, lengths[5] ?? 0), { sync: true }),
+    log.append(large(6, lengths[6] ?? 0)),
+  ]);
+  await log.close();
+  const again = await openLog(log.directory, { segmentBytes: 32 * 2 ** 20 });
+  const records = [...again.records()];
+  expect(records.map(({ payload }) => payload.length)).toEqual(lengths);
+  for (const [offset, { payload }] of records.entries()) {
+    expect(Buffer.compare(payload, large(offset, lengths[offset] ?? 0))).toBe(0);
+    expect(again.read(offset).payload.length).toBe(lengths[offset]);
+  }
 });
