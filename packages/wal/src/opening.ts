@@ -42,7 +42,7 @@ export async function openForWriting(
   const lock = await acquireLock(fileSystem, directory, options.clock);
   try {
     const { manifest, created } = await readOrCreateManifest(directory, options);
-    const opened = await recover(fileSystem, directory, manifest, lock.takenOver !== undefined);
+    const opened = await recover(fileSystem, directory, manifest);
     const { list, tail, trimmed, removed, rewrittenBytes } = opened;
     const report = reportOf(manifest, tail, trimmed);
     const recovery = {
@@ -175,12 +175,7 @@ function firstManifest({ startOffset, ancestry }: ResolvedOptions): Manifest {
   };
 }
 
-async function recover(
-  fileSystem: FileSystem,
-  directory: string,
-  manifest: Manifest,
-  takenOver: boolean,
-) {
+async function recover(fileSystem: FileSystem, directory: string, manifest: Manifest) {
   const entries = listEntries(fileSystem, directory) ?? new Map<string, DirectoryEntry>();
   checkFiles(fileSystem, directory, manifest, entries);
   const { sealed, unsealed } = segmentsOf(fileSystem, directory, manifest);
@@ -189,8 +184,7 @@ async function recover(
     const tail = await readTail(manifest, unsealed);
     const torn = [...entries.keys()].filter(isTornName);
     // From here on the log is sound: what follows changes the disk. The cut comes last of what reads.
-    const orderly = !takenOver && isClosed(manifest, tail);
-    const rewrittenBytes = await makeDurable(tail, orderly);
+    const rewrittenBytes = await makeDurable(tail);
     const trimmed = await trimTail(fileSystem, directory, tail, torn);
     const removed = await removeLeftovers(fileSystem, directory, manifest, entries);
     const { list, prepared } = listOf(manifest, sealed, tail);

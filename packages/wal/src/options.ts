@@ -7,7 +7,7 @@ import { nodeFileSystem } from "./node/node-file-system.js";
 /**
  * When an append resolves: `"commit"` once fdatasync'ed (survives power loss), `"interval"` once written to
  * the system and fdatasync'ed every `syncIntervalMs` (survives a process crash, and power loss but for the
- * interval), `"os"` once written to the system (survives a process crash).
+ * interval; while that sync is at work, appends gather and wait for it), `"os"` once written to the system (survives a process crash).
  */
 export type Durability = "commit" | "interval" | "os";
 

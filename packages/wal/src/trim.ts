@@ -128,20 +128,19 @@ function byPlace(a: string, b: string): number {
 /**
  * Makes the unsealed stores durable as they stand. What is not proved durable is written again in place, the
  * same bytes: after a crash it may be in the page cache alone, after a failed sync even marked clean, so that a
- * sync by itself would do nothing. For the same reason sizes are touched: a cut that a killed writer had not
- * synced would otherwise come undone beneath what is appended next. Returns the bytes written.
+ * sync by itself would do nothing. For the same reason sizes are touched, always: a cut that a killed writer had
+ * not synced, or whose sync failed, would otherwise come undone beneath what is appended next, and nothing on
+ * disk tells that it was made. Returns the bytes written.
  */
-export async function makeDurable(tail: Tail, orderly: boolean): Promise<number> {
+export async function makeDurable(tail: Tail): Promise<number> {
   let rewritten = 0;
   try {
     for (const segment of tail.segments) {
       rewritten += await rewriteUnproved(segment, tail.provenOffset);
       const { file } = segment;
-      if (!orderly) {
-        const size = file.sizeSync();
-        await file.truncate(size + SIZE_STEP_BYTES);
-        await file.truncate(size);
-      }
+      const size = file.sizeSync();
+      await file.truncate(size + SIZE_STEP_BYTES);
+      await file.truncate(size);
       await file.sync();
     }
     return rewritten;

@@ -8,6 +8,7 @@ import { FaultyFileSystem } from "./faulty-file-system.js";
 import {
   appendEach,
   closedLog,
+  contentsIn,
   copyOf,
   expectNumbered,
   filesIn,
@@ -258,7 +259,7 @@ describe("the report of a recovery", () => {
 
   test("is quiet after a close in order, and after a close in order that wrote nothing", async () => {
     const directory = await closedLog((log) => appendEach(log, 70));
-    const before = filesIn(directory);
+    const before = contentsIn(directory);
     for (let round = 0; round < 3; round++) {
       const log = await openLog(directory);
       expect(log.recovery).toMatchObject({
@@ -271,7 +272,7 @@ describe("the report of a recovery", () => {
       });
       await log.close();
     }
-    expect(filesIn(directory)).toEqual(before);
+    expect(contentsIn(directory)).toEqual(before);
   });
 
   test("of a log that was only written to the system says so, and makes it durable", async () => {
