@@ -1,0 +1,117 @@
+// Planted in the database: its agreement with the log, its files.
+
+import { kv } from "./tests.mjs";
+
+const PRESENT = "packages/kv/src/present.ts";
+const SNAPSHOT_WRITER = "packages/kv/src/snapshot-writer.ts";
+
+/** @type {readonly import("../list.mjs").Mutant[]} */
+export const database = [
+  {
+    name: "undo-oldest-first",
+    breaks: "rejected commits are undone in the order in which they were made",
+    file: PRESENT,
+    edits: [
+      [
+        "      const last = this.#pending.at(-1);\n      if (last === undefined || last.offset < end) return;\n      this.#undo(last);\n      this.#pending.pop();",
+        "      const at = this.#pending.findIndex(({ offset }, i) => i >= this.#pendingFrom && offset >= end);\n      const first = this.#pending[at];\n      if (first === undefined) return;\n      this.#undo(first);\n      this.#pending.splice(at, 1);",
+      ],
+    ],
+    tests: [kv("rejection", "fault 67:", "fault 66:")],
+  },
+  {
+    name: "undo-within-commit-in-order",
+    breaks:
+      "the changes of a rejected commit to one key are undone in the order in which they were made",
+    file: PRESENT,
+    edits: [
+      [
+        "for (let i = changes.length - 1; i >= 0; i--) {",
+        "for (let i = 0; i < changes.length; i++) {",
+      ],
+    ],
+    tests: [kv("present"), kv("rejection")],
+  },
+  {
+    name: "commit-before-settling",
+    breaks: "a commit takes its offset while rejected ones are still applied",
+    file: PRESENT,
+    edits: [
+      [
+        "    this.settle();\n    const offset = this.#log.endOffset;",
+        "    const offset = this.#log.endOffset;",
+      ],
+    ],
+    tests: [kv("rejection", "whoever asks first after a rejection"), kv("present")],
+  },
+  {
+    name: "refused-commit-applied",
+    breaks: "a commit that the log did not take stays in memory",
+    file: PRESENT,
+    edits: [
+      ["if (this.#log.endOffset === offset) return", "if (this.#log.endOffset < offset) return"],
+    ],
+    tests: [kv("rejection", "too much waiting"), kv("present")],
+  },
+  {
+    name: "snapshot-unsynced",
+    breaks: "a snapshot file gets its name before its bytes are synced",
+    file: SNAPSHOT_WRITER,
+    edits: [["    await this.#file.sync();\n", ""]],
+    tests: [kv("checkpoint", "faults 34 to 36:")],
+  },
+  {
+    name: "snapshot-name-unsynced",
+    breaks: "a checkpoint reports a snapshot file whose name is not durable",
+    file: SNAPSHOT_WRITER,
+    edits: [["    await this.#fileSystem.syncDirectory(this.#directory);\n", ""]],
+    tests: [kv("checkpoint", "faults 34 to 36:")],
+  },
+  {
+    name: "snapshot-in-place",
+    breaks: "a snapshot file is written under its own name",
+    file: "packages/kv/src/layout.ts",
+    edits: [["directory, endOffset)}.new`;", "directory, endOffset)}`;"]],
+    tests: [kv("checkpoint", "faults 34 to 36:")],
+  },
+  {
+    name: "checkpoint-ahead-of-log",
+    breaks: "a snapshot file holds commits that are not on stable storage in the log",
+    file: "packages/kv/src/checkpoint.ts",
+    edits: [
+      [
+        "const endOffset = await source.log.sync();",
+        "const endOffset = source.log.acknowledgedOffset;",
+      ],
+    ],
+    tests: [kv("checkpoint", "covers only what is on stable storage")],
+  },
+  {
+    name: "snapshot-ahead-accepted",
+    breaks: "a snapshot file with commits that the log has lost is passed over in silence",
+    file: "packages/kv/src/open-database.ts",
+    edits: [["    if (settled) {", "    if (settled && claimed < endOffset) {"]],
+    tests: [kv("opening", "fault 64:")],
+  },
+  {
+    name: "identity-unsynced",
+    breaks: "DATABASE gets its name before its bytes are synced",
+    file: "packages/kv/src/identity-file.ts",
+    edits: [["    await file.sync();\n", ""]],
+    tests: [kv("opening", "creation")],
+  },
+  {
+    name: "identity-name-unsynced",
+    breaks: "commits are acknowledged in a directory that is no database after a power cut",
+    file: "packages/kv/src/identity-file.ts",
+    edits: [["    await fileSystem.syncDirectory(directory);\n", ""]],
+    tests: [kv("opening", "creation")],
+  },
+  {
+    name: "restore-name-unsynced",
+    breaks: "a restore reports a database whose name a power cut can undo",
+    file: "packages/kv/src/restore.ts",
+    edits: [["    await fileSystem.syncDirectory(dirname(destination));\n", ""]],
+    tests: [kv("restore", "fault 40:")],
+  },
+];
