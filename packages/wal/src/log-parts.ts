@@ -78,6 +78,8 @@ export async function openWriting(directory: string, options: ResolvedOptions): 
     if (list.segments.length === 0) await structure.createFirst();
     const background = new Background(options, list, structure, writer);
     writer.start((unsynced, unstated) => background.committed(unsynced, unstated));
+    // What a crash left unproved is durable now, and readers beside this writer should know it.
+    if (recovery.provedOffset < recovery.endOffset) background.committed(false, true);
     // A crash may have left more than one segment that is not sealed.
     structure.sealSoon();
     const writing = { writer, structure, background, committer, lock };

@@ -97,6 +97,15 @@ test("a reader changes nothing, holds no lock, and leaves nothing open", async (
   }
 });
 
+test("what a recovery made durable is stated for readers, without another append", async () => {
+  const image = await killedLog((log) => appendEach(log, 10));
+  const log = await openLog(image, { noteAfterMs: 5 });
+  expect(log.recovery.provedOffset).toBe(9);
+  const reader = await openReader(image);
+  for await (const { offset } of reader.follow()) if (offset === 9) break;
+  expectNumbered(reader, 0, 10);
+});
+
 describe("a half-written batch beside a live writer", () => {
   test.each([
     { what: "a header cut short", cut: 20 },
