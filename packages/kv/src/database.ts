@@ -62,7 +62,7 @@ export class Database<V = unknown, K extends Key = string>
     this.recovery = opened.recovery;
     this.#opened = opened;
     this.#options = options;
-    this.#present = new Present(opened.state, opened.log);
+    this.#present = new Present(opened.state, opened.log, opened.endOffset);
     this.#commits = new Commits(keys, this.#present);
     this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
     this.#checkpoints = new Checkpoints(opened.source, opened.snapshotOffset);
@@ -112,12 +112,12 @@ export class Database<V = unknown, K extends Key = string>
 
   /** Offset that the next commit gets. */
   get endOffset(): number {
-    return this.#opened.log.endOffset;
+    return this.#present.endOffset;
   }
 
   /** Every commit below it is on stable storage. */
   get durableOffset(): number {
-    return this.#opened.log.durableOffset;
+    return Math.min(this.#opened.log.durableOffset, this.#present.endOffset);
   }
 
   /** Count of keys. Takes time in proportion to it if any key has an expiry. */
@@ -252,11 +252,11 @@ export class Database<V = unknown, K extends Key = string>
 
   stats(): DatabaseStats {
     const entries = this.size;
-    const { log } = this.#opened;
-    const { endOffset, durableOffset } = log;
+    const { endOffset, durableOffset } = this;
     const { pendingCommits } = this.#present;
     const { snapshotOffset } = this.#checkpoints;
-    return { entries, endOffset, durableOffset, pendingCommits, snapshotOffset, log: log.stats() };
+    const log = this.#opened.log.stats();
+    return { entries, endOffset, durableOffset, pendingCommits, snapshotOffset, log };
   }
 
   /**

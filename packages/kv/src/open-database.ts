@@ -52,6 +52,8 @@ export interface OpenedDatabase {
   readonly log: Log;
   readonly source: FoldSource;
   readonly state: State;
+  /** The state is that of all commits below it; the log of a reader may learn of more. */
+  readonly endOffset: number;
   readonly marks: Map<string, Mark>;
   /** End offset of the snapshot file that the state began from. */
   readonly snapshotOffset: number | undefined;
@@ -71,7 +73,8 @@ export async function openDatabase(
     const ahead = await checkFit(source, snapshots, settled);
     if (!options.readOnly) await finishCreation(directory, options);
     const pace = new Pace();
-    const folded = await fold(source, log.acknowledgedOffset, { pace }, loadState);
+    const endOffset = log.acknowledgedOffset;
+    const folded = await fold(source, endOffset, { pace }, loadState);
     const recovery = {
       log: log.recovery,
       snapshot: folded.base?.path,
@@ -80,7 +83,7 @@ export async function openDatabase(
       durationMs: performance.now() - startMs,
     };
     const snapshotOffset = folded.base?.endOffset;
-    return { directory, log, source, ...folded.result, snapshotOffset, recovery };
+    return { directory, log, source, endOffset, ...folded.result, snapshotOffset, recovery };
   } catch (error) {
     // Why it could not be opened matters more than how letting go of the log went.
     await log.close().catch(() => undefined);

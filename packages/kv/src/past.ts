@@ -39,18 +39,23 @@ export async function viewOfPast<V, K extends Key>(
 ): Promise<View<V, K>> {
   const { source, present, keys, marks } = past;
   const { log } = source;
-  if (target.kind === "offset" && target.offset >= log.endOffset) {
-    throw await outOfReach(source, target);
+  if (target.kind === "offset" && target.offset >= present.endOffset) {
+    throw await outOfReach(source, shownEnd(past), target);
   }
   // What is asked for may be waiting still, or have been acknowledged at less than stable storage.
   if (!past.readOnly && log.durableOffset < log.endOffset) await log.sync();
-  const { offset, time } = await findDestination(source, target, now, () => Promise.resolve(marks));
-  present.settle();
-  if (offset + 1 === log.endOffset && offset >= log.startOffset) {
+  const reach = { source, endOffset: shownEnd(past), now, marks: () => Promise.resolve(marks) };
+  const { offset, time } = await findDestination(target, reach);
+  if (offset + 1 === present.endOffset && offset >= log.startOffset) {
     const { time: commitTime } = log.read(offset);
     return new View(present.state.fork(), keys, offset, time ?? commitTime);
   }
   const pace = new Pace(signal);
   const folded = await fold(source, offset + 1, { pace }, loadState);
   return new View(folded.result.state, keys, offset, time ?? folded.time);
+}
+
+/** The end of what is acknowledged and shown: pending commits lie above, and those that a reader's log learned of since. */
+function shownEnd<K extends Key>({ source, present }: PastSource<K>): number {
+  return Math.min(source.log.acknowledgedOffset, present.endOffset);
 }

@@ -1,7 +1,8 @@
 // The state that changes, and its agreement with the log: a commit is visible at the call and undone if the log
 // rejects it.
-// Invariant: between calls, the state is that of exactly the commits below the log's end offset. The log lowers
-// that offset before any rejection is delivered, so every call begins with `settle`.
+// Invariant: the state is that of exactly the commits below `endOffset`. Between calls that is the log's own end:
+// the log lowers its end before any rejection is delivered, so every call begins with `settle`. Only the log of a
+// read-only database goes ahead of the state, with commits that its writer makes.
 
 import type { CommitLog } from "./commit-log.js";
 import type { Entry } from "./entry.js";
@@ -30,15 +31,19 @@ export class Present {
   /** Ascending by offset, from `#pendingFrom` on; what is before is done with. */
   #pending: PendingCommit[] = [];
   #pendingFrom = 0;
+  #endOffset: number;
 
-  constructor(state: State, log: CommitLog) {
+  /** `state` is that of all commits below `endOffset`. */
+  constructor(state: State, log: CommitLog, endOffset: number) {
     this.state = state;
     this.#log = log;
+    this.#endOffset = endOffset;
   }
 
-  /** Offset that the next commit gets. */
+  /** Offset that the next commit gets: the state includes every commit below it and no other. */
   get endOffset(): number {
-    return this.#log.endOffset;
+    this.settle();
+    return this.#endOffset;
   }
 
   /** Count of commits that are not acknowledged. */
@@ -54,6 +59,7 @@ export class Present {
       if (last === undefined || last.offset < end) return;
       this.#undo(last);
       this.#pending.pop();
+      this.#endOffset = last.offset;
     }
   }
 
@@ -71,8 +77,10 @@ export class Present {
     const acknowledged = this.#log.append(payload, { sync });
     // What the log does not take at the call it rejects; nothing of it is seen.
     if (this.#log.endOffset === offset) return this.#outcome(acknowledged, offset);
+    assert(offset === this.#endOffset, "the state is that of the log's end when a commit comes");
     const previous = changes.map((change) => this.#apply(change, offset));
     this.#pending.push({ offset, changes, previous, acknowledged });
+    this.#endOffset = offset + 1;
     return this.#outcome(acknowledged, offset);
   }
 
@@ -108,7 +116,7 @@ export class Present {
 
   /** Resolves once everything that can be seen now is acknowledged, with the offset of the last commit. */
   async acknowledged(): Promise<number> {
-    const offset = this.#log.endOffset - 1;
+    const offset = this.endOffset - 1;
     const last = this.#pending.at(-1);
     if (last !== undefined) await this.#outcome(last.acknowledged, last.offset);
     return offset;

@@ -15,14 +15,20 @@ export interface Destination {
   readonly time: number | undefined;
 }
 
-/** Finds what a target means among acknowledged commits. Rejects with `KV_TARGET_OUT_OF_RANGE`. */
-export async function findDestination(
-  source: FoldSource,
-  target: ResolvedTarget,
-  now: number,
-  marks: () => Promise<ReadonlyMap<string, Mark>>,
-): Promise<Destination> {
-  const reachable = await reachableRange(source);
+/** Where a target is looked for. */
+export interface Reach {
+  readonly source: FoldSource;
+  /** Acknowledged commits below it can be meant. */
+  readonly endOffset: number;
+  /** Time in ms that a target may not exceed. */
+  readonly now: number;
+  readonly marks: () => Promise<ReadonlyMap<string, Mark>>;
+}
+
+/** Finds what a target means. Rejects with `KV_TARGET_OUT_OF_RANGE`. */
+export async function findDestination(target: ResolvedTarget, reach: Reach): Promise<Destination> {
+  const { source, endOffset, now, marks } = reach;
+  const reachable = await reachableRange(source, endOffset);
   if (target.kind === "offset") return within(reachable, target.offset, undefined, target);
   if (target.kind === "mark") {
     const mark = (await marks()).get(target.name);
@@ -30,7 +36,7 @@ export async function findDestination(
     return within(reachable, mark.offset, undefined, target);
   }
   if (target.time > now) throw outOfRange(reachable, target);
-  const offset = await offsetAtOrBefore(source, target.time);
+  const offset = await offsetAtOrBefore(source, endOffset, target.time);
   return within(reachable, offset, target.time, target);
 }
 
@@ -47,9 +53,13 @@ function within(
 }
 
 /** The last commit at or before a time; undefined if there is none. */
-async function offsetAtOrBefore(source: FoldSource, time: number): Promise<number | undefined> {
+async function offsetAtOrBefore(
+  source: FoldSource,
+  endOffset: number,
+  time: number,
+): Promise<number | undefined> {
   const { log } = source;
-  const offset = log.offsetAt(time + 1) - 1;
+  const offset = Math.min(log.offsetAt(time + 1), endOffset) - 1;
   if (offset >= log.startOffset) return offset;
   if (log.startOffset === 0) return undefined;
   // Before the log's first record there is only what the oldest snapshot file holds.
@@ -71,9 +81,12 @@ async function oldestBase({
 }
 
 /** The commits whose state can be rebuilt; undefined if there is none. */
-async function reachableRange(source: FoldSource): Promise<ReachableRange | undefined> {
-  const { startOffset, acknowledgedOffset } = source.log;
-  const last = acknowledgedOffset - 1;
+async function reachableRange(
+  source: FoldSource,
+  endOffset: number,
+): Promise<ReachableRange | undefined> {
+  const { startOffset } = source.log;
+  const last = endOffset - 1;
   const oldest = startOffset === 0 ? undefined : await oldestBase(source);
   const first = startOffset === 0 ? 0 : oldest && oldest.endOffset - 1;
   return first === undefined || first > last ? undefined : { first, last };
@@ -82,9 +95,10 @@ async function reachableRange(source: FoldSource): Promise<ReachableRange | unde
 /** For a target that no commit can be, not even one that waits. */
 export async function outOfReach(
   source: FoldSource,
+  endOffset: number,
   target: ResolvedTarget,
 ): Promise<DatabaseError> {
-  return outOfRange(await reachableRange(source), target);
+  return outOfRange(await reachableRange(source, endOffset), target);
 }
 
 function outOfRange(reachable: ReachableRange | undefined, target: ResolvedTarget): DatabaseError {

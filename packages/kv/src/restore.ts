@@ -130,8 +130,10 @@ async function restoreChecked(
   const { source, log } = await openExisting(from, fileSystem, clock);
   try {
     await catchUp(log, target);
-    const marks = () => marksOf(source, pace);
-    const { offset } = await findDestination(source, target, clock(), marks);
+    const endOffset = log.acknowledgedOffset;
+    const marks = () => marksOf(source, endOffset, pace);
+    const reach = { source, endOffset, now: clock(), marks };
+    const { offset } = await findDestination(target, reach);
     const restoring = { fileSystem, clock, pace, onProgress, source, offset };
     const paths = { source: from, destination: to };
     return options.dryRun === true
@@ -177,9 +179,8 @@ async function isOccupied(fileSystem: FileSystem, path: string): Promise<boolean
   }
 }
 
-async function marksOf(source: FoldSource, pace: Pace) {
-  const end = source.log.acknowledgedOffset;
-  const { result } = await fold(source, end, { pace }, async (folding) => {
+async function marksOf(source: FoldSource, endOffset: number, pace: Pace) {
+  const { result } = await fold(source, endOffset, { pace }, async (folding) => {
     for await (const _ of folding.batches()) void _;
     return folding.marks();
   });

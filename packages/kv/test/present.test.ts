@@ -59,7 +59,7 @@ class ScriptedLog implements CommitLog {
 
 function setUp() {
   const log = new ScriptedLog();
-  const present = new Present(new State(new OrderedMap()), log);
+  const present = new Present(new State(new OrderedMap()), log, log.endOffset);
   const write = (key: string, value: string | undefined) =>
     present.commit(new Uint8Array(), [{ key, value }], false);
   const read = () => {
