@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import { type Log, LogError, type LogOptions } from "@tidemark/wal";
 import { describe, expect, onTestFinished, test } from "vitest";
+import { smallDisk } from "../file-system/temporary.js";
 import { FaultyFileSystem } from "./faulty-file-system.js";
 import {
   appendBatchOf,
@@ -197,6 +198,40 @@ describe("fault 41: no space", () => {
     await expectSound(log);
   });
 });
+
+test.for(["commit", "os"] as const)(
+  "fault 41: a disk that is really full takes no more, gives back what retention drops, and loses nothing: %s",
+  async (durability, { skip }) => {
+    const disk = smallDisk(300_000);
+    if (disk === undefined) return skip("this user may not mount a small disk");
+    const directory = join(disk, "log");
+    const options = { durability, segmentBytes: 16_384 };
+    let log = await openLog(directory, options);
+    for (let round = 0; round < 4; round++) {
+      const refused: LogError[] = [];
+      while (refused.length < 5) refused.push(...(await appendWhatGoes(log, 1, 500 + 700 * round)));
+      for (const { code } of refused) expect(code).toBe("LOG_NO_SPACE");
+      expect(log.failure).toBeUndefined();
+      expectNumbered(log, log.startOffset, log.endOffset);
+      if (round === 2) {
+        // Closed and opened on the full disk.
+        const { startOffset, endOffset } = log;
+        await log.close();
+        log = await openLog(directory, options);
+        expectNumbered(log, startOffset, endOffset);
+      }
+      const middle = Math.floor((log.startOffset + log.endOffset) / 2);
+      const { startOffset } = log;
+      await log.truncateBefore(middle);
+      expect(log.startOffset).toBeGreaterThan(startOffset);
+      await appendEach(log, 20);
+      expectNumbered(log, log.startOffset, log.endOffset);
+    }
+    const { startOffset, endOffset } = log;
+    await log.close();
+    expectNumbered(await openLog(directory, options), startOffset, endOffset);
+  },
+);
 
 test("fault 42: short writes are gone on with until all is written", async () => {
   for (const writeBytesMax of [1, 7, 60]) {

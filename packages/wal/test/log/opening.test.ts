@@ -3,7 +3,7 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Log, type LogOptions, type LogReport } from "@tidemark/wal";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { FaultyFileSystem } from "./faulty-file-system.js";
 import {
   appendEach,
@@ -131,6 +131,23 @@ test("a log is closed by await using", async () => {
     await log.append(payloadOf(0));
   }
   expectNumbered(await openLog(directory), 0, 1);
+});
+
+test("a relative directory is the one that it was when the log was opened", async () => {
+  const [here, elsewhere, before] = [temporaryDirectory(), temporaryDirectory(), process.cwd()];
+  onTestFinished(() => process.chdir(before));
+  mkdirSync(join(elsewhere, "log"));
+  process.chdir(here);
+  const log = await openLog("log");
+  const reader = await openReader("log");
+  process.chdir(elsewhere);
+  await appendEach(log, 130);
+  await log.truncateBefore(60);
+  await log.truncateFrom(120);
+  await reader.refresh();
+  await log.close();
+  expect(readdirSync(join(elsewhere, "log"))).toEqual([]);
+  expectNumbered(await openLog(join(here, "log")), log.startOffset, 120);
 });
 
 describe("every option is checked, and nothing is made", () => {
