@@ -212,9 +212,9 @@ export class Database<V = unknown, K extends Key = string>
 
   /**
    * The database as it was after a commit, at a time or at a mark, built in memory from the nearest snapshot file and
-   * the log; what is not durable yet is waited for. Rejects with `KV_TARGET_OUT_OF_RANGE`, which says what
-   * can be reached (a time to come cannot), `KV_INVALID_ARGUMENT`, `KV_CORRUPT`, `KV_IO`, `KV_FAILED`,
-   * `KV_CLOSED` or the signal's reason.
+   * the log; what is not durable yet is waited for, and only that. Rejects with `KV_TARGET_OUT_OF_RANGE`, which says
+   * what can be reached (a time to come cannot), `KV_INVALID_ARGUMENT`, `KV_CORRUPT`, `KV_IO`, `KV_CLOSED`, the
+   * signal's reason or, where what is waited for does not become durable, `KV_NO_SPACE` or `KV_FAILED`.
    */
   async at(target: Target, options: AtOptions = {}): Promise<View<V, K>> {
     this.#checkOpen();

@@ -42,8 +42,7 @@ export async function viewOfPast<V, K extends Key>(
   if (target.kind === "offset" && target.offset >= present.endOffset) {
     throw await outOfReach(source, shownEnd(past), target);
   }
-  // What is asked for may be waiting still, or have been acknowledged at less than stable storage.
-  if (!past.readOnly && log.durableOffset < log.endOffset) await log.sync();
+  if (!past.readOnly && isAwaited(past, target)) await log.sync();
   const reach = { source, endOffset: shownEnd(past), now, marks: () => Promise.resolve(marks) };
   const { offset, time } = await findDestination(target, reach);
   if (offset + 1 === present.endOffset && offset >= log.startOffset) {
@@ -58,4 +57,21 @@ export async function viewOfPast<V, K extends Key>(
 /** The end of what is acknowledged and shown: pending commits lie above, and those that a reader's log learned of since. */
 function shownEnd<K extends Key>({ source, present }: PastSource<K>): number {
   return Math.min(source.log.acknowledgedOffset, present.endOffset);
+}
+
+/** Whether what a target means may not be on stable storage yet: waiting still, or acknowledged at less than that. */
+function isAwaited<K extends Key>(
+  { source, marks }: PastSource<K>,
+  target: ResolvedTarget,
+): boolean {
+  const { log } = source;
+  if (log.durableOffset === log.endOffset) return false;
+  if (target.kind === "offset") return target.offset >= log.durableOffset;
+  if (target.kind === "mark") {
+    const mark = marks.get(target.name);
+    return mark !== undefined && mark.offset >= log.durableOffset;
+  }
+  // The first commit after that time. If there is none yet, those that wait may be at or before it.
+  const after = log.offsetAt(target.time + 1);
+  return after > log.durableOffset || after === log.acknowledgedOffset;
 }
