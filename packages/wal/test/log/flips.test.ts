@@ -9,7 +9,7 @@ import {
   appendEach,
   contentsIn,
   copyOf,
-  filesIn,
+  contentsIn,
   openLog,
   readAll,
   temporaryDirectory,
@@ -136,11 +136,11 @@ describe("one changed byte of a cleanly closed log", () => {
       const isOpened = name === "MANIFEST" || name === "00000003.log";
       const path = join(directory, name);
       await eachChange(path, everyByte(path, isOpened ? 3 : 41), async (where) => {
-        const before = filesIn(directory);
+        const before = contentsIn(directory);
         const read = await readOut(directory, false);
         if (isOpened) expect(REFUSALS, where).toContain(read);
         else if (read !== whole) expect(REFUSALS, where).toContain(read);
-        expect(filesIn(directory), where).toEqual(before);
+        expect(contentsIn(directory), where).toEqual(before);
       });
     }
   });
