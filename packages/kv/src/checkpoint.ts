@@ -114,6 +114,8 @@ async function standingSnapshot(
   if (file === undefined) return undefined;
   try {
     const { header, size } = await verifySnapshot(source, file, pace);
+    // Whoever renamed it may have died, or failed, before this sync: a crash could take the name back.
+    await source.fileSystem.syncDirectory(source.snapshots);
     const { path } = file;
     return { file: path, entries: header.entryCount, size, commits: 0, base: path, skipped: [] };
   } catch (error) {

@@ -48,20 +48,26 @@ export function foldToFile(
     const { keys } = source;
     const origin = { keys, logId, endOffset, time: folding.time, createdAt };
     const writer = await SnapshotWriter.create(fileSystem, directory, origin);
-    return write(writer, folding, (entries) => tell({ entries }));
+    return write(writer, folding, pace, (entries) => tell({ entries }));
   });
 }
 
 async function write(
   writer: SnapshotWriter,
   folding: Folding,
+  pace: Pace,
   onEntries: (entries: number) => void,
 ): Promise<WrittenSnapshot> {
   let entries = 0;
   try {
     for await (const batch of folding.batches()) {
-      for (const entry of batch) writer.append(entry);
-      await writer.drain();
+      for (const entry of batch) {
+        writer.append(entry);
+        // A batch is bounded by count: what it has of bytes may be a thousand times what a write takes.
+        if (!writer.isFull) continue;
+        await writer.drain();
+        if (pace.due) await pace.rest();
+      }
       entries += batch.length;
       onEntries(entries);
     }

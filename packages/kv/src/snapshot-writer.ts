@@ -50,6 +50,8 @@ export class SnapshotWriter {
   #entryCount = 0;
   #lastKey: string | undefined;
   #closed = false;
+  /** What the file is called now. */
+  #path: string;
 
   private constructor(
     fileSystem: FileSystem,
@@ -60,6 +62,7 @@ export class SnapshotWriter {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
     this.#file = file;
+    this.#path = file.path;
     this.#origin = origin;
   }
 
@@ -103,9 +106,14 @@ export class SnapshotWriter {
     this.#countInBlock = 0;
   }
 
-  /** Writes what has gathered, if that is enough to be worth a call. To be awaited now and then. */
+  /** Whether enough has gathered to be worth a call: time to `drain`, before anything is appended. */
+  get isFull(): boolean {
+    return this.#blockStart < 0 && this.#out.length >= WRITE_BYTES;
+  }
+
+  /** Writes what has gathered, if that is enough to be worth a call. */
   async drain(): Promise<void> {
-    if (this.#blockStart < 0 && this.#out.length >= WRITE_BYTES) await this.#write();
+    if (this.isFull) await this.#write();
   }
 
   async #write(): Promise<void> {
@@ -146,7 +154,8 @@ export class SnapshotWriter {
     await this.#file.sync();
     await this.#close();
     // Between the rename and the directory's sync a crash may bring back the temporary name, never a part.
-    await this.#fileSystem.rename(this.#file.path, path);
+    await this.#fileSystem.rename(this.#path, path);
+    this.#path = path;
     await this.#fileSystem.syncDirectory(this.#directory);
     return path;
   }
@@ -157,9 +166,12 @@ export class SnapshotWriter {
     await this.#file.close();
   }
 
-  /** Gives up: closes and removes the temporary file. For after any of the other calls has thrown. */
+  /**
+   * Gives up: closes and removes the file, also one that has its name already and may not keep it through a crash.
+   * For after any of the other calls has thrown.
+   */
   async abandon(): Promise<void> {
     await this.#close();
-    await unlinkIfThere(this.#fileSystem, this.#file.path);
+    await unlinkIfThere(this.#fileSystem, this.#path);
   }
 }

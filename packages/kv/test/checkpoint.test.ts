@@ -16,6 +16,8 @@ import {
   snapshotFiles,
 } from "./fixture.js";
 
+const snapshotsSynced = { call: "syncDirectory", path: /snapshots$/ } as const;
+
 async function fill(db: Database<number>, from: number, to: number): Promise<void> {
   await Promise.all(
     Array.from({ length: to - from }, (_, i) => db.put(`k${(from + i) % 7}`, from + i)),
@@ -128,6 +130,17 @@ describe("a checkpoint", () => {
     expect(snapshotFiles(db.directory)).toEqual([]);
   });
 
+  test("gathers no more than a write or so of large values before it writes", async () => {
+    const disk = new FaultyDisk();
+    const db = await openDatabase<Uint8Array>(freshPath(), on(disk));
+    const bytes = 300 * 1024;
+    await Promise.all(Array.from({ length: 40 }, (_, n) => db.put(`k${n}`, new Uint8Array(bytes))));
+    await db.checkpoint();
+    const writes = disk.calls.filter(({ file }) => file.endsWith(".snapshot.new"));
+    const longest = Math.max(...writes.map(({ length }) => length));
+    expect(longest).toBeLessThan((1 << 20) + 2 * bytes);
+  });
+
   test("tells how far it is", async () => {
     const db = await openDatabase<number>();
     await Promise.all(Array.from({ length: 3000 }, (_, n) => db.put(`k${n}`, n)));
@@ -169,6 +182,29 @@ describe("faults 34 to 36: a crash during a checkpoint", () => {
     unlinkSync(file.replace(db.directory, image));
     const again = await openDatabase(image);
     expect(contents(again)).toEqual(expected);
+  });
+
+  test("after which the directory could not be synced leaves no file, and the next writes one", async () => {
+    const disk = new FaultyDisk();
+    const db = await openDatabase<number>(freshPath(), on(disk));
+    await fill(db, 0, 10);
+    disk.fail(snapshotsSynced, "EIO", { times: 1 });
+    await refused("KV_IO", () => db.checkpoint());
+    expect(snapshotFiles(db.directory)).toEqual([]);
+    expect(await db.checkpoint()).toMatchObject({ written: true, endOffset: 10 });
+  });
+
+  test("between the rename and the directory's sync leaves a file that the next checkpoint makes durable", async () => {
+    const db = await openDatabase<number>();
+    await fill(db, 0, 10);
+    await db.checkpoint();
+    const disk = new FaultyDisk();
+    const again = await reopen(db, on(disk));
+    const before = disk.count(snapshotsSynced);
+    expect(await again.checkpoint()).toMatchObject({ written: false, endOffset: 10 });
+    expect(disk.count(snapshotsSynced)).toBe(before + 1);
+    disk.fail(snapshotsSynced, "EIO", { times: 1 });
+    await refused("KV_IO", () => again.checkpoint());
   });
 
   test("a call that fails at any step is a typed error, and the next checkpoint works", async () => {

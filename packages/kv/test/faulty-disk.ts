@@ -48,6 +48,13 @@ interface Gate {
   readonly released: Promise<void>;
 }
 
+interface Call {
+  readonly call: CallName;
+  readonly file: string;
+  /** Bytes that a write was given; 0 for all else. */
+  readonly length: number;
+}
+
 export interface FaultOptions {
   /** Calls that go well first; default 0. */
   readonly after?: number;
@@ -59,7 +66,7 @@ export class FaultyDisk {
   /** What the database is given. */
   readonly fileSystem: FileSystem;
   /** Every call so far. */
-  readonly calls: { readonly call: CallName; readonly file: string }[] = [];
+  readonly calls: Call[] = [];
   /** Told before each call that changes something. */
   beforeChange: (() => void) | undefined;
   readonly #faults: Fault[] = [];
@@ -112,45 +119,50 @@ export class FaultyDisk {
         const sync = String(property).endsWith("Sync");
         return (...given: unknown[]) => {
           const path = ownPath ?? String(call === "rename" ? given[1] : given[0]);
+          const length = call === "write" ? (given[0] as Uint8Array).length : 0;
           const run = (): unknown => member.apply(target, given);
-          return sync ? this.#runSync(call, path, run) : this.#run(call, path, run);
+          const made = { call, file: path, length };
+          return sync ? this.#runSync(made, run) : this.#run(made, run);
         };
       },
     });
   }
 
-  #runSync(call: CallName, path: string, run: () => unknown): unknown {
+  #runSync(made: Call, run: () => unknown): unknown {
+    const { call, file } = made;
     // A close that fails has closed all the same.
     if (call === "close") run();
-    this.#strike(call, path);
+    this.#strike(made);
     if (call === "close") return undefined;
     const result = run();
-    return call === "open" ? this.#watch(result as File, path) : result;
+    return call === "open" ? this.#watch(result as File, file) : result;
   }
 
-  async #run(call: CallName, path: string, run: () => unknown): Promise<unknown> {
-    for (const gate of this.#gates.filter(({ filter }) => matches(filter, call, path))) {
+  async #run(made: Call, run: () => unknown): Promise<unknown> {
+    const { call, file } = made;
+    for (const gate of this.#gates.filter(({ filter }) => matches(filter, call, file))) {
       gate.reach();
       await gate.released;
     }
     if (call === "close") await run();
-    this.#strike(call, path);
+    this.#strike(made);
     if (call === "close") return undefined;
     const result = await run();
-    return call === "open" || call === "create" ? this.#watch(result as File, path) : result;
+    return call === "open" || call === "create" ? this.#watch(result as File, file) : result;
   }
 
-  #strike(call: CallName, path: string): void {
+  #strike(made: Call): void {
+    const { call, file } = made;
     if (changing.has(call)) this.beforeChange?.();
-    this.calls.push({ call, file: path });
+    this.calls.push(made);
     for (const fault of this.#faults) {
-      if (fault.times === 0 || !matches(fault.filter, call, path)) continue;
+      if (fault.times === 0 || !matches(fault.filter, call, file)) continue;
       if (fault.after > 0) {
         fault.after -= 1;
         continue;
       }
       fault.times -= 1;
-      throw new FileSystemError(call, path, fault.code);
+      throw new FileSystemError(call, file, fault.code);
     }
   }
 }
