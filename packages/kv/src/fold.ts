@@ -2,11 +2,11 @@
 // and checkpointing are all this; they differ in where the entries go.
 // Invariant: what the log holds decides. A snapshot file that turns out damaged costs time, never a result.
 
-import type { FileSystem } from "@tidemark/wal";
+import { type FileSystem, FileSystemError } from "@tidemark/wal";
 import type { CommitLog } from "./commit-log.js";
 import { Delta } from "./delta.js";
 import type { Mark, SnapshotEntry } from "./entry.js";
-import { corrupt, databaseError, hasCode } from "./errors.js";
+import { corrupt, DatabaseError, databaseError, hasCode } from "./errors.js";
 import type { KeyKind } from "./keys.js";
 import { listSnapshots, type SnapshotFile } from "./layout.js";
 import type { Pace } from "./pace.js";
@@ -66,6 +66,7 @@ export async function fold<T>(
   consume: (folding: Folding) => Promise<T>,
 ): Promise<Folded<T>> {
   const skipped: SkippedSnapshot[] = [];
+  let unread: FileSystemError | undefined;
   for (const file of await listSnapshots(source.fileSystem, source.snapshots)) {
     if (file.endOffset > endOffset || file.endOffset < source.log.startOffset) continue;
     try {
@@ -75,26 +76,35 @@ export async function fold<T>(
       const reason = damageOf(file, error);
       if (reason === undefined) throw error;
       skipped.push({ file: file.path, reason });
+      if (error instanceof FileSystemError) unread = error;
     }
   }
-  if (source.log.startOffset > 0) throw noBase(source, skipped);
+  if (source.log.startOffset > 0) throw noBase(source, skipped, unread);
   const folded = await foldFrom(source, undefined, endOffset, options, consume);
   return { ...folded, base: undefined, skipped };
 }
 
+/** What this process lacks, which says nothing of the file: reading the whole log in its place would be no mend. */
+const LACKING = ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM"];
+
 /** Why a snapshot file cannot be used, if that is what the error says; the log's own errors stand. */
 function damageOf(file: SnapshotFile, error: unknown): string | undefined {
+  if (error instanceof FileSystemError && LACKING.includes(error.code)) return undefined;
   const wrapped = databaseError(error);
   if (!hasCode(wrapped, "KV_CORRUPT", "KV_IO") || wrapped.file !== file.path) return undefined;
   return wrapped.message;
 }
 
-function noBase({ log, snapshots }: FoldSource, skipped: readonly SkippedSnapshot[]): unknown {
+/** Says what is damaged, unless a file could not even be read: then it may be whole. */
+function noBase(
+  { log, snapshots }: FoldSource,
+  skipped: readonly SkippedSnapshot[],
+  unread: FileSystemError | undefined,
+): DatabaseError {
   const reasons = skipped.map(({ file, reason }) => `${file}: ${reason}`).join("; ");
-  return corrupt(
-    `the log begins at offset ${log.startOffset}, and no snapshot file before it can be used${reasons && ` (${reasons})`}`,
-    snapshots,
-  );
+  const message = `the log begins at offset ${log.startOffset}, and no snapshot file before it can be used${reasons && ` (${reasons})`}`;
+  if (unread === undefined) return corrupt(message, snapshots);
+  return new DatabaseError("KV_IO", message, { file: unread.path, cause: unread });
 }
 
 interface PartlyFolded<T> {

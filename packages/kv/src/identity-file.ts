@@ -10,6 +10,7 @@ import {
   IDENTITY_TEMPORARY_NAME,
   isFileSystemError,
   listIfThere,
+  openOurs,
   unlinkIfThere,
 } from "./layout.js";
 
@@ -31,11 +32,10 @@ export async function readIdentity(
 async function readWhole(fileSystem: FileSystem, path: string): Promise<Uint8Array | undefined> {
   let file: File;
   try {
-    file = await fileSystem.open(path, "read");
+    file = await openOurs(fileSystem, path);
   } catch (error) {
     if (isFileSystemError(error, "ENOENT")) return undefined;
-    if (!isFileSystemError(error, "ENOTREG")) throw error;
-    throw corrupt("this is no regular file", path);
+    throw error;
   }
   try {
     const bytes = new Uint8Array(IDENTITY_LENGTH + 1);

@@ -2,7 +2,8 @@
 // a file or given as a key ever becomes part of a path.
 
 import { join } from "node:path";
-import { type DirectoryEntry, type FileSystem, FileSystemError } from "@tidemark/wal";
+import { type DirectoryEntry, type File, type FileSystem, FileSystemError } from "@tidemark/wal";
+import { corrupt } from "./errors.js";
 
 const SNAPSHOT_NAME = /^(\d{20})\.snapshot$/;
 const SNAPSHOT_TEMPORARY_NAME = /^\d{20}\.snapshot\.new$/;
@@ -57,6 +58,16 @@ export async function removeUnfinishedSnapshots(
 ): Promise<void> {
   for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
     if (SNAPSHOT_TEMPORARY_NAME.test(name)) await unlinkIfThere(fileSystem, join(directory, name));
+  }
+}
+
+/** Opens a file of ours for reading. Rejects with `KV_CORRUPT` if something else has its name. */
+export async function openOurs(fileSystem: FileSystem, path: string): Promise<File> {
+  try {
+    return await fileSystem.open(path, "read");
+  } catch (error) {
+    if (isFileSystemError(error, "ENOTREG")) throw corrupt("this is no regular file", path);
+    throw error;
   }
 }
 

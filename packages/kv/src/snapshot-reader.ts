@@ -6,6 +6,7 @@ import type { File, FileSystem } from "@tidemark/wal";
 import { ByteReader, Malformed } from "./byte-reader.js";
 import type { Mark, SnapshotEntry } from "./entry.js";
 import { corrupt, DatabaseError } from "./errors.js";
+import { openOurs } from "./layout.js";
 import {
   BLOCK_HEADER_LENGTH,
   type BlockHeader,
@@ -53,7 +54,7 @@ export class SnapshotReader {
 
   /** Opens a file and verifies its header. Rejects with `KV_CORRUPT` or `KV_UNSUPPORTED_VERSION`, or a FileSystemError. */
   static async open(fileSystem: FileSystem, path: string): Promise<SnapshotReader> {
-    const file = await fileSystem.open(path, "read");
+    const file = await openOurs(fileSystem, path);
     try {
       const bytes = new Uint8Array(HEADER_LENGTH);
       const decoded = decodeHeader(bytes.subarray(0, file.readSync(bytes, 0)));

@@ -10,7 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import { Database } from "@tidemark/kv";
+import { Database, restore } from "@tidemark/kv";
 import { crc32, Log } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
 import { FaultyDisk } from "./faulty-disk.js";
@@ -268,6 +268,37 @@ describe("snapshot files", () => {
     expect(contents(db)).toEqual(finalContents);
     expect(db.recovery.skipped[0]?.reason).toContain("EIO");
   });
+
+  test("that cannot be read are an I/O error where there is nothing else to begin from", async () => {
+    const restored = freshPath();
+    await restore(await closedDatabase(), restored, { offset: 4 });
+    const disk = new FaultyDisk();
+    for (const call of ["read", "open"] as const) {
+      const lift = disk.fail({ call, path: /\.snapshot$/ }, "EIO");
+      const error = await refused("KV_IO", () => openDatabase(restored, on(disk)));
+      expect(error.cause).toMatchObject({ code: "EIO" });
+      lift();
+    }
+    const db = await openDatabase<number>(restored, on(disk));
+    await db.put("new", 1);
+    const lift = disk.fail({ call: "read", path: /\.snapshot$/ }, "EIO");
+    await refused("KV_IO", () => db.at({ offset: 4 }));
+    lift();
+    expect((await db.at({ offset: 4 })).get("k0")).toBe(4);
+  });
+
+  test.each(["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM"])(
+    "that this process cannot open, for %s, are not made up for by reading the whole log",
+    async (code) => {
+      const directory = await closedDatabase();
+      const disk = new FaultyDisk();
+      const lift = disk.fail({ call: "open", path: /\.snapshot$/ }, code);
+      const error = await refused("KV_IO", () => openDatabase(directory, on(disk)));
+      expect(error.cause).toMatchObject({ code });
+      lift();
+      expect((await openDatabase(directory, on(disk))).recovery.skipped).toEqual([]);
+    },
+  );
 
   test("of another database, or under another name, are passed over", async () => {
     const directory = await closedDatabase();
