@@ -9,7 +9,6 @@ import {
   appendEach,
   contentsIn,
   copyOf,
-  contentsIn,
   openLog,
   readAll,
   temporaryDirectory,
