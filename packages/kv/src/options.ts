@@ -1,7 +1,8 @@
 // The options of a database: checked and completed once, at open.
 
-import { type FileSystem, type LogOptions, nodeFileSystem } from "@tidemark/wal";
-import { checkBoolean, checkCallable, checkProperties, invalid } from "./arguments.js";
+import type { FileSystem, LogOptions } from "@tidemark/wal";
+import { checkBoolean, checkProperties, invalid } from "./arguments.js";
+import { resolveClock, resolveFileSystem } from "./environment.js";
 import type { KeyKind } from "./keys.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
 
@@ -40,7 +41,7 @@ export interface ResolvedOptions {
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
   readonly fileSystem: FileSystem;
-  /** ms since the Unix epoch. */
+  /** Whole ms since the Unix epoch. */
   readonly clock: () => number;
 }
 
@@ -61,11 +62,12 @@ const KNOWN_OF_LOG = [
 export function resolveOptions(options: DatabaseOptions = {}): ResolvedOptions {
   checkProperties("options", options, KNOWN);
   const { keys = "string", log = {}, readOnly = false, errorIfExists = false } = options;
+  const { createIfMissing = !readOnly } = options;
   if (keys !== "string" && keys !== "bytes") throw invalid("keys", '"string" or "bytes"', keys);
   checkProperties("options.log", log, KNOWN_OF_LOG);
   checkBoolean("readOnly", readOnly);
   checkBoolean("errorIfExists", errorIfExists);
-  const createIfMissing = checkBoolean("createIfMissing", options.createIfMissing ?? !readOnly);
+  checkBoolean("createIfMissing", createIfMissing);
   if (readOnly && (createIfMissing || errorIfExists)) {
     throw invalid("createIfMissing or errorIfExists", "left out with readOnly", true);
   }
@@ -75,8 +77,8 @@ export function resolveOptions(options: DatabaseOptions = {}): ResolvedOptions {
     readOnly,
     createIfMissing,
     errorIfExists,
-    fileSystem: log.fileSystem ?? nodeFileSystem,
-    clock: checkCallable("clock", log.clock ?? Date.now),
+    fileSystem: resolveFileSystem(log.fileSystem),
+    clock: resolveClock(log.clock),
   };
 }
 

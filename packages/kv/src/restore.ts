@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { dirname, relative, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Ancestry, type FileSystem, Log, nodeFileSystem } from "@tidemark/wal";
+import { type Ancestry, type FileSystem, Log } from "@tidemark/wal";
 import {
   checkBoolean,
   checkCallable,
@@ -14,6 +14,7 @@ import {
   checkSignal,
   invalidArgument,
 } from "./arguments.js";
+import { resolveClock, resolveFileSystem } from "./environment.js";
 import { corrupt, DatabaseError, databaseError } from "./errors.js";
 import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
@@ -114,7 +115,6 @@ function checkOptions(options: RestoreOptions): void {
   checkProperties("options", options, ["dryRun", "onProgress", "signal", "fileSystem", "clock"]);
   if (options.dryRun !== undefined) checkBoolean("dryRun", options.dryRun);
   if (options.onProgress !== undefined) checkCallable("onProgress", options.onProgress);
-  if (options.clock !== undefined) checkCallable("clock", options.clock);
   checkSignal(options.signal);
 }
 
@@ -124,7 +124,9 @@ async function restoreChecked(
   target: ResolvedTarget,
   options: RestoreOptions,
 ): Promise<TimelessReport> {
-  const { fileSystem = nodeFileSystem, clock = Date.now, onProgress, signal } = options;
+  const { onProgress, signal } = options;
+  const fileSystem = resolveFileSystem(options.fileSystem);
+  const clock = resolveClock(options.clock);
   const pace = new Pace(signal);
   await checkDestination(fileSystem, from, to);
   const { source, log } = await openExisting(from, fileSystem, clock);
@@ -132,7 +134,7 @@ async function restoreChecked(
     await catchUp(log, target);
     const endOffset = log.acknowledgedOffset;
     const marks = () => marksOf(source, endOffset, pace);
-    const reach = { source, endOffset, now: clock(), marks };
+    const reach = { source, endOffset, now: Math.max(clock(), log.lastTime), marks };
     const { offset } = await findDestination(target, reach);
     const restoring = { fileSystem, clock, pace, onProgress, source, offset };
     const paths = { source: from, destination: to };

@@ -82,6 +82,18 @@ describe("restoring", () => {
     }
   });
 
+  test("to the time of the last commit works although the clock has stepped back since", async () => {
+    const db = await source();
+    const path = freshPath();
+    const report = await restore(db.directory, path, { time: 1019 }, { clock: () => 500 });
+    expect(report.offset).toBe(19);
+    const again = { clock: () => 400 };
+    expect(await restore(path, freshPath(), { time: 1019 }, again)).toMatchObject({ offset: 19 });
+    await refused("KV_TARGET_OUT_OF_RANGE", () =>
+      restore(db.directory, freshPath(), { time: 1020 }, { clock: () => 500 }),
+    );
+  });
+
   test("of a copy of a copy works, to its first state as well", async () => {
     const db = await source();
     const { db: copy } = await restored(db.directory, { offset: 9 });
