@@ -15,11 +15,18 @@ import {
 } from "./layout.js";
 
 /** The identity of the database in a directory; undefined where there is none. */
-export async function readIdentity(
+export function readIdentity(
   fileSystem: FileSystem,
   directory: string,
 ): Promise<Identity | undefined> {
-  const path = join(directory, IDENTITY_NAME);
+  return readIdentityFile(fileSystem, join(directory, IDENTITY_NAME));
+}
+
+/** What a file of that name says; undefined where there is none. */
+export async function readIdentityFile(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<Identity | undefined> {
   const bytes = await readWhole(fileSystem, path);
   if (bytes === undefined) return undefined;
   const decoded = decodeIdentity(bytes);

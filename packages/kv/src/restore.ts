@@ -3,7 +3,7 @@
 // it, without the file that makes a directory a database until all else has been read back, and renamed last.
 
 import { randomBytes } from "node:crypto";
-import { dirname, relative, resolve } from "node:path";
+import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Ancestry, type FileSystem, Log } from "@tidemark/wal";
 import {
@@ -12,21 +12,14 @@ import {
   checkPath,
   checkProperties,
   checkSignal,
-  invalidArgument,
 } from "./arguments.js";
+import { checkDestination, publish } from "./destination.js";
 import { resolveClock, resolveFileSystem } from "./environment.js";
-import { corrupt, DatabaseError, databaseError } from "./errors.js";
+import { corrupt, databaseError } from "./errors.js";
 import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
 import { createIdentity } from "./identity-file.js";
-import {
-  isFileSystemError,
-  listIfThere,
-  logDirectory,
-  removeTree,
-  snapshotName,
-  snapshotsDirectory,
-} from "./layout.js";
+import { logDirectory, removeTree, snapshotName, snapshotsDirectory } from "./layout.js";
 import { openExisting } from "./open-database.js";
 import { Pace } from "./pace.js";
 import { findDestination } from "./reach.js";
@@ -85,7 +78,7 @@ interface Restoring {
 
 /**
  * Makes a new database with the state that `source` had at `target`, in a directory that does not exist or is
- * empty. The source may be open, here or in another process, or have crashed: it is opened read-only, and of one that is being
+ * empty, is no link and lies in no database. The source may be open, here or in another process, or have crashed: it is opened read-only, and of one that is being
  * written, what its log states as durable can be reached (a moment after it is acknowledged). Durable when it resolves. Rejects, leaving nothing, with `KV_NOT_FOUND` (no source), `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
  * `KV_TARGET_OUT_OF_RANGE`, `KV_CORRUPT`, `KV_UNSUPPORTED_VERSION`, `KV_NO_SPACE`, `KV_IO` or the signal's reason.
  * What a crash leaves is a directory beside the destination, named for it and `.restoring-`, that is no database.
@@ -157,27 +150,6 @@ async function catchUp(log: Log, target: ResolvedTarget): Promise<void> {
     if (target.kind === "offset" && target.offset < log.endOffset) return;
     await sleep(CATCH_UP_STEP_MS);
     await log.refresh();
-  }
-}
-
-async function checkDestination(fileSystem: FileSystem, from: string, to: string): Promise<void> {
-  const path = relative(from, to);
-  if (path === "" || !/^\.\.([/\\]|$)|^([A-Za-z]:)?[/\\]/.test(path)) {
-    throw invalidArgument(
-      "the destination is the source or lies within it, which is never written",
-    );
-  }
-  if (await isOccupied(fileSystem, to)) {
-    throw new DatabaseError("KV_EXISTS", "the destination is not empty", { file: to });
-  }
-}
-
-async function isOccupied(fileSystem: FileSystem, path: string): Promise<boolean> {
-  try {
-    return ((await listIfThere(fileSystem, path)) ?? []).length > 0;
-  } catch (error) {
-    if (isFileSystemError(error, "ENOTDIR")) return true;
-    throw error;
   }
 }
 
@@ -267,25 +239,5 @@ async function readBack(
     if (!same) throw corrupt("what was written reads back as something else", directory);
   } finally {
     await log.close();
-  }
-}
-
-async function publish(
-  fileSystem: FileSystem,
-  temporary: string,
-  destination: string,
-): Promise<void> {
-  // Not on every system does a rename replace an empty directory.
-  if ((await listIfThere(fileSystem, destination)) !== undefined) {
-    await fileSystem.removeDirectory(destination);
-  }
-  await fileSystem.rename(temporary, destination);
-  try {
-    // Until this sync, a crash can bring back the temporary name: nothing, or the whole, at the destination.
-    await fileSystem.syncDirectory(dirname(destination));
-  } catch (error) {
-    // What is reported as failed does not stay as if it had not.
-    await fileSystem.rename(destination, temporary);
-    throw error;
   }
 }

@@ -1,6 +1,6 @@
 // Restoring: the state of a source at a target, in a directory of its own, or nothing at all.
 
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { Database, DatabaseError, type RestoreReport, restore, type Target } from "@tidemark/kv";
 import { describe, expect, test } from "vitest";
@@ -203,6 +203,56 @@ describe("the destination", () => {
     const beside = `${db.directory}..copy`;
     await restore(db.directory, beside, { offset: 3 });
     expect(existsSync(join(beside, "DATABASE"))).toBe(true);
+  });
+
+  test("that lies in the source or another database by way of a link is refused", async () => {
+    const db = await source();
+    const other = await source();
+    const before = [filesIn(db.directory), filesIn(other.directory)];
+    const links = temporaryDirectory();
+    symlinkSync(db.directory, join(links, "source"));
+    symlinkSync(join(db.directory, "snapshots"), join(links, "snapshots"));
+    symlinkSync(other.directory, join(links, "other"));
+    for (const [from, to] of [
+      [db.directory, join(links, "source", "old")],
+      [db.directory, join(links, "source", "a", "b")],
+      [db.directory, join(links, "snapshots", "old")],
+      [db.directory, join(links, "snapshots", "a", "b")],
+      [join(links, "source"), join(db.directory, "old")],
+      [db.directory, join(other.directory, "old")],
+      [db.directory, join(links, "other", "old")],
+    ] as const) {
+      for (const dryRun of [false, true]) {
+        await refused("KV_INVALID_ARGUMENT", () => restore(from, to, { offset: 3 }, { dryRun }));
+      }
+    }
+    expect([filesIn(db.directory), filesIn(other.directory)]).toEqual(before);
+  });
+
+  test("that is a link is refused, whatever it leads to, in a dry run too", async () => {
+    const db = await source();
+    const parent = temporaryDirectory();
+    mkdirSync(join(parent, "empty"));
+    writeFileSync(join(parent, "file"), "mine");
+    symlinkSync(join(parent, "empty"), join(parent, "link"));
+    symlinkSync(join(parent, "nowhere"), join(parent, "dangling"));
+    const names = readdirSync(parent);
+    for (const name of ["link", "dangling", "file", join("file", "below")]) {
+      for (const dryRun of [false, true]) {
+        await refused("KV_EXISTS", () =>
+          restore(db.directory, join(parent, name), { offset: 3 }, { dryRun }),
+        );
+      }
+    }
+    expect(readdirSync(parent)).toEqual(names);
+  });
+
+  test("beside a file of ours that is none is nobody's database", async () => {
+    const db = await source();
+    const parent = temporaryDirectory();
+    writeFileSync(join(parent, "DATABASE"), "notes");
+    await restore(db.directory, join(parent, "copy"), { offset: 3 });
+    expect(existsSync(join(parent, "copy", "DATABASE"))).toBe(true);
   });
 
   test("fault 40: after a crash at any step it is nothing or the whole, and nothing else is a database", async () => {

@@ -1,0 +1,92 @@
+// Where a restore goes: a path with nothing there, in no database; and the step that puts the whole there.
+
+import { basename, dirname, relative, sep } from "node:path";
+import type { FileSystem } from "@tidemark/wal";
+import { invalidArgument } from "./arguments.js";
+import { DatabaseError, hasCode } from "./errors.js";
+import { readIdentityFile } from "./identity-file.js";
+import { IDENTITY_NAME, isFileSystemError, listIfThere } from "./layout.js";
+
+/** How far up databases are looked for. */
+const LEVELS_MAX = 64;
+
+/** Refuses a destination that is not free, or that lies in the source or in any other database. */
+export async function checkDestination(
+  fileSystem: FileSystem,
+  source: string,
+  destination: string,
+): Promise<void> {
+  const path = relative(source, destination);
+  if (path === "" || !/^\.\.([/\\]|$)|^([A-Za-z]:)?[/\\]/.test(path)) {
+    throw invalidArgument(
+      "the destination is the source or lies within it, which is never written",
+    );
+  }
+  if (await isOccupied(fileSystem, destination)) {
+    throw new DatabaseError("KV_EXISTS", "the destination is not free", { file: destination });
+  }
+  if (await liesInDatabase(fileSystem, destination)) {
+    throw invalidArgument("the destination lies within a database");
+  }
+}
+
+/** Whether there is anything but an empty directory. A link counts, whatever it leads to: it would not be replaced. */
+async function isOccupied(fileSystem: FileSystem, path: string): Promise<boolean> {
+  try {
+    const siblings = (await listIfThere(fileSystem, dirname(path))) ?? [];
+    const itself = siblings.find(({ name }) => name === basename(path));
+    if (itself !== undefined && itself.kind !== "directory") return true;
+    return ((await listIfThere(fileSystem, path)) ?? []).length > 0;
+  } catch (error) {
+    if (isFileSystemError(error, "ENOTDIR")) return true;
+    throw error;
+  }
+}
+
+/** Symbolic links are seen through: where a path leads, the directories above are other ones than it names. */
+async function liesInDatabase(fileSystem: FileSystem, path: string): Promise<boolean> {
+  let directory = dirname(path);
+  for (let above = dirname(directory); above !== directory; above = dirname(directory)) {
+    if ((await listIfThere(fileSystem, directory)) !== undefined) break;
+    directory = above;
+  }
+  for (let level = 0; level < LEVELS_MAX; level++) {
+    if (await holdsDatabase(fileSystem, directory)) return true;
+    // Not by `join`, which would take the last name away instead of asking the system.
+    directory += `${sep}..`;
+  }
+  return false;
+}
+
+async function holdsDatabase(fileSystem: FileSystem, directory: string): Promise<boolean> {
+  try {
+    const path = `${directory}${sep}${IDENTITY_NAME}`;
+    return (await readIdentityFile(fileSystem, path)) !== undefined;
+  } catch (error) {
+    if (hasCode(error, "KV_UNSUPPORTED_VERSION")) return true;
+    // Something else of that name.
+    if (hasCode(error, "KV_CORRUPT")) return false;
+    throw error;
+  }
+}
+
+/** Gives a directory the destination's name; durable when it resolves. */
+export async function publish(
+  fileSystem: FileSystem,
+  temporary: string,
+  destination: string,
+): Promise<void> {
+  // Not on every system does a rename replace an empty directory.
+  if ((await listIfThere(fileSystem, destination)) !== undefined) {
+    await fileSystem.removeDirectory(destination);
+  }
+  await fileSystem.rename(temporary, destination);
+  try {
+    // Until this sync, a crash can bring back the temporary name: nothing, or the whole, at the destination.
+    await fileSystem.syncDirectory(dirname(destination));
+  } catch (error) {
+    // What is reported as failed does not stay as if it had not.
+    await fileSystem.rename(destination, temporary);
+    throw error;
+  }
+}
