@@ -116,7 +116,7 @@ describe("a half-written batch beside a live writer", () => {
     const log = await openLog(directory);
     await appendEach(log, 90);
     // The next segment is prepared, so the batch is not at the end of all bytes.
-    await until(() => manifestOf(directory).segments.at(-1)?.state === "prepared");
+    await until(() => manifestOf(directory).segments.at(-1)?.id === 3);
     const store = join(directory, "00000002.log");
     const reader = await openReader(directory);
     const { marker, createdAt } = headerOf(store);

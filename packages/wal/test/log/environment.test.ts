@@ -169,8 +169,8 @@ describe("fault 41: no space", () => {
     const directory = temporaryDirectory();
     const log = await openLog(directory, { fileSystem });
     await appendEach(log, 90);
-    await until(() => manifestOf(directory).segments.at(-1)?.state === "prepared");
-    const prepared = join(directory, `0000000${manifestOf(directory).segments.at(-1)?.id}.log`);
+    await until(() => manifestOf(directory).segments.at(-1)?.id === 3);
+    const prepared = join(directory, "00000003.log");
     const fault = fileSystem.fail({ call: "write", file: /^\d+\.log$/ }, "ENOSPC", { how: "half" });
     expect(await appendWhatGoes(log, 1)).toHaveLength(1);
     expect(endOfBatches(prepared)).toBe(64);
