@@ -208,6 +208,8 @@ describe("the destination", () => {
   test("that lies in the source or another database by way of a link is refused", async () => {
     const db = await source();
     const other = await source();
+    // Open, their logs would go on with work of their own.
+    await Promise.all([db.close(), other.close()]);
     const before = [filesIn(db.directory), filesIn(other.directory)];
     const links = temporaryDirectory();
     symlinkSync(db.directory, join(links, "source"));
