@@ -1,5 +1,6 @@
 // The arguments of appends and reads: what they are, and the errors for what they are not.
 
+import { resolve } from "node:path";
 import { LogError } from "./errors.js";
 import { invalid } from "./options.js";
 
@@ -56,4 +57,12 @@ export function checkTime(time: number | Date): number {
 export function checkSignal(signal: AbortSignal | undefined): void {
   if (signal === undefined || signal instanceof AbortSignal) return;
   throw invalid("signal", "an AbortSignal", signal);
+}
+
+/** The absolute path: a relative one would lead elsewhere once the process changes its directory. */
+export function checkDirectory(directory: string): string {
+  if (typeof directory === "string" && directory !== "" && !directory.includes("\0")) {
+    return resolve(directory);
+  }
+  throw invalid("directory", "a path", directory);
 }

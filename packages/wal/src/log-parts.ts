@@ -15,6 +15,7 @@ import type { ResolvedOptions } from "./options.js";
 import { Poison } from "./poison.js";
 import type { RecoveryReport } from "./recovery.js";
 import type { SegmentList } from "./segment-list.js";
+import { keepSpare } from "./spare.js";
 import { Counters } from "./stats.js";
 import { Structure } from "./structure.js";
 import { Writer } from "./writer.js";
@@ -76,6 +77,7 @@ export async function openWriting(directory: string, options: ResolvedOptions): 
       poison,
     });
     if (list.segments.length === 0) await structure.createFirst();
+    await keepSpare({ fileSystem: options.fileSystem, directory });
     const background = new Background(options, list, structure, writer);
     writer.start((unsynced, unstated) => background.committed(unsynced, unstated));
     // What a crash left unproved is durable now, and readers beside this writer should know it.

@@ -4,6 +4,7 @@
 import {
   type AppendOptions,
   checkAppendOptions,
+  checkDirectory,
   checkPayload,
   checkPayloads,
   checkSignal,
@@ -38,7 +39,7 @@ import { closedError, type SegmentList } from "./segment-list.js";
 import { type Counters, type LogStats, statsOf } from "./stats.js";
 
 export class Log implements AsyncDisposable {
-  /** Path as it was given to `open`. */
+  /** Absolute path. */
   readonly directory: string;
   /** What opening found and did. */
   readonly recovery: RecoveryReport;
@@ -71,13 +72,11 @@ export class Log implements AsyncDisposable {
    * `LOG_INVALID_ARGUMENT` (options, or a directory that is something else), `LOG_NO_SPACE` or `LOG_IO`.
    */
   static async open(directory: string, options?: LogOptions): Promise<Log> {
-    if (typeof directory !== "string" || directory === "" || directory.includes("\0")) {
-      throw invalid("directory", "a path", directory);
-    }
+    const absolute = checkDirectory(directory);
     const resolved = resolveOptions(options);
     const parts = resolved.readOnly
-      ? await openReading(directory, resolved)
-      : await openWriting(directory, resolved);
+      ? await openReading(absolute, resolved)
+      : await openWriting(absolute, resolved);
     return new Log(parts);
   }
 

@@ -2,6 +2,8 @@
 
 export const MANIFEST = "MANIFEST";
 export const LOCK = "LOCK";
+/** Takes up room that is given back on a full disk. */
+export const SPARE = "SPARE";
 /** Exists while an opener without a kernel lock judges the lock's text and replaces it. */
 export const LOCK_CLAIM = "LOCK.claim";
 /** A file under construction: never in use, so a writer removes one that it finds. */
@@ -62,6 +64,7 @@ export function isOurs(name: string): boolean {
   return (
     name === MANIFEST ||
     name === LOCK ||
+    name === SPARE ||
     name === LOCK_CLAIM ||
     storeId(name) !== undefined ||
     indexId(name) !== undefined ||

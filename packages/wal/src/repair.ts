@@ -2,7 +2,7 @@
 // before the first damage, or those behind the last. Whatever that leaves out is copied aside first, so a
 // repair can be undone by hand; the change itself is one replacement of the manifest.
 
-import { checkSignal } from "./arguments.js";
+import { checkDirectory, checkSignal } from "./arguments.js";
 import { type EntryMap, filesAtFault, listEntries } from "./directory.js";
 import { ioError, LogError } from "./errors.js";
 import {
@@ -66,18 +66,17 @@ export async function repairLog(
   options: RepairOptions = {},
 ): Promise<RepairReport> {
   checkKeys("options", options, ["keep", "dryRun", "fileSystem", "signal", "onProgress"]);
-  if (typeof directory !== "string" || directory === "")
-    throw invalid("directory", "a path", directory);
+  const absolute = checkDirectory(directory);
   const { keep } = options;
   if (keep !== undefined && keep !== "before" && keep !== "after") {
     throw invalid("keep", `"before" or "after"`, keep);
   }
   checkSignal(options.signal);
   const fileSystem = resolveFileSystem(options.fileSystem);
-  if (!holdsLog(listEntries(fileSystem, directory))) throw notFound(directory);
-  const lock = await acquireLock(fileSystem, directory, Date.now);
+  if (!holdsLog(listEntries(fileSystem, absolute))) throw notFound(absolute);
+  const lock = await acquireLock(fileSystem, absolute, Date.now);
   try {
-    return await repair(fileSystem, directory, keep, options);
+    return await repair(fileSystem, absolute, keep, options);
   } catch (cause) {
     throw cause instanceof LogError || options.signal?.aborted === true
       ? cause

@@ -12,6 +12,7 @@ import { SegmentCreation } from "./segment-creation.js";
 import { discard, type Place, writeIndex } from "./segment-files.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import type { SegmentList } from "./segment-list.js";
+import { giveUpSpare, keepSpare } from "./spare.js";
 import type { Counters } from "./stats.js";
 import { Turns } from "./turns.js";
 import type { ZeroFill } from "./zero-fill.js";
@@ -162,20 +163,27 @@ export class Structure {
   /** Drops the sealed segments whose records are all below `offset`. */
   truncateBefore(offset: number): Promise<void> {
     return this.#turns.take(async () => {
-      const { list, counters } = this.#parts;
-      await this.#sealInactive();
+      const { list, counters, place } = this.#parts;
+      // What is sealed already can go on a full disk too.
+      await this.#sealInactive().catch((error: unknown) => this.#tolerateNoSpace("seal", error));
       const kept = list.segments.filter(({ sealed, endOffset }) => !sealed || endOffset > offset);
       const dropped = list.segments.filter((segment) => !kept.includes(segment));
       const first = kept[0];
       if (dropped.length === 0 || first === undefined) return;
       const dropping = [...this.#state.dropping, ...dropped.map(({ id }) => id)];
-      await this.#replace({ segments: kept, dropping, startOffset: first.baseOffset });
+      const change = { segments: kept, dropping, startOffset: first.baseOffset };
+      await this.#replace(change).catch(async (error: unknown) => {
+        this.#tolerateNoSpace("drop", error);
+        await giveUpSpare(place);
+        await this.#replace(change);
+      });
       // Rotation goes on meanwhile: only what was dropped goes.
       list.replace(list.segments.filter((segment) => !dropped.includes(segment)));
       list.startOffset = first.baseOffset;
       list.wake();
       counters.segmentsDropped += dropped.length;
       await this.#letGo(dropped);
+      await keepSpare(place);
     });
   }
 
@@ -251,7 +259,7 @@ export class Structure {
   /** Leaves files without zeros, and a manifest whose floor is the end: the sign of a close in order. */
   close(): Promise<void> {
     return this.#turns.take(async () => {
-      await this.#sealInactive();
+      await this.#sealInactive().catch((error: unknown) => this.#tolerateNoSpace("seal", error));
       const { active } = this;
       if (active.zeroedTo > active.size) await active.cutToSize();
       const { floor } = this.manifest;
@@ -260,10 +268,20 @@ export class Structure {
       if (dropped.length === 0 && segmentId === floor.segmentId && position === floor.position)
         return;
       const dropping = [...this.#state.dropping, ...dropped.map(({ id }) => id)];
-      await this.#replace({ prepared: undefined, dropping });
+      try {
+        await this.#replace({ prepared: undefined, dropping });
+      } catch (error) {
+        // The next opening finds the end by itself; everything is durable.
+        return this.#tolerateNoSpace("seal", error);
+      }
       this.#prepared = undefined;
       await this.#letGo(dropped);
     });
+  }
+
+  #tolerateNoSpace(kind: LogReport["kind"], error: unknown): void {
+    if (!(error instanceof LogError) || error.code !== "LOG_NO_SPACE") throw error;
+    this.#report(kind, "there is no room for the manifest", error);
   }
 
   /** Resolves when no change is under way: none may go on once the lock is released. */

@@ -1,6 +1,6 @@
 // Verifying a log, at rest or beside its writer. Read-only; damage is listed, not thrown.
 
-import { checkSignal } from "./arguments.js";
+import { checkDirectory, checkSignal } from "./arguments.js";
 import { filesAtFault, listEntries } from "./directory.js";
 import { LogError } from "./errors.js";
 import {
@@ -16,7 +16,7 @@ import type { Manifest } from "./manifest.js";
 import { readManifest } from "./manifest-file.js";
 import { indexName } from "./names.js";
 import { notFound, segmentsOf } from "./opening.js";
-import { checkKeys, invalid, resolveFileSystem } from "./options.js";
+import { checkKeys, resolveFileSystem } from "./options.js";
 import { readIndex } from "./sealed-index.js";
 
 export interface VerifyOptions {
@@ -60,21 +60,20 @@ export async function verifyLog(
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   checkKeys("options", options, ["fileSystem", "signal", "onProgress"]);
-  if (typeof directory !== "string" || directory === "")
-    throw invalid("directory", "a path", directory);
+  const absolute = checkDirectory(directory);
   checkSignal(options.signal);
   const fileSystem = resolveFileSystem(options.fileSystem);
   for (let attempt = 1; ; attempt++) {
     const startMs = performance.now();
-    const manifest = manifestOf(fileSystem, directory);
+    const manifest = manifestOf(fileSystem, absolute);
     if (!("generation" in manifest)) return onlyManifest(manifest, performance.now() - startMs);
     try {
-      const report = await verify(fileSystem, directory, manifest, options);
-      if (report.ok || attempt >= ATTEMPTS_MAX || stands(fileSystem, directory, manifest)) {
+      const report = await verify(fileSystem, absolute, manifest, options);
+      if (report.ok || attempt >= ATTEMPTS_MAX || stands(fileSystem, absolute, manifest)) {
         return { ...report, durationMs: performance.now() - startMs };
       }
     } catch (error) {
-      if (attempt >= ATTEMPTS_MAX || stands(fileSystem, directory, manifest)) throw error;
+      if (attempt >= ATTEMPTS_MAX || stands(fileSystem, absolute, manifest)) throw error;
     }
   }
 }

@@ -1,9 +1,8 @@
 // Commits on the thread and in the pool: the same bytes, the same errors, and no commit that never settles.
 
-import { execFile } from "node:child_process";
-import { pbkdf2 } from "node:crypto";
+import { execFile, execFileSync } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { closeSync, constants, openSync, read, readFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { Worker } from "node:worker_threads";
@@ -177,23 +176,29 @@ for (const { place, open } of PLACES) {
       expect(next.sizeSync()).toBe(0);
       await next.close();
     });
+  });
+}
 
-    test("settles beside a busy libuv pool", async () => {
-      const { committer, file } = await open();
-      let busy = 4;
-      for (let job = 0; job < 4; job += 1) {
-        pbkdf2("password", "salt", 100_000, 64, "sha512", () => {
-          busy -= 1;
-        });
-      }
-      for (let index = 0; index < 5; index += 1) {
-        await committer.commit(file, pattern(128, index), index * 128, true);
-      }
-      if (open === benchWithThread) expect(busy).toBe(4);
-      expect(file.sizeSync()).toBe(5 * 128);
-      await file.close();
-      while (busy > 0) await new Promise(setImmediate);
-    });
+test("a commit on the thread settles while every thread of the libuv pool is held up", async () => {
+  const { committer, file } = await benchWithThread();
+  const pipe = join(temporaryDirectory(), "pipe");
+  execFileSync("mkfifo", [pipe]);
+  // Reads of an empty pipe wait until something is written to it.
+  const fd = openSync(pipe, constants.O_RDWR);
+  const held = Array.from({ length: 4 }, () => readByte(fd));
+  for (let index = 0; index < 5; index += 1) {
+    await committer.commit(file, pattern(128, index), index * 128, true);
+  }
+  expect(file.sizeSync()).toBe(5 * 128);
+  writeSync(fd, "1234");
+  await Promise.all(held);
+  closeSync(fd);
+  await file.close();
+});
+
+function readByte(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    read(fd, Buffer.alloc(1), 0, 1, null, (error) => (error ? reject(error) : resolve()));
   });
 }
 
