@@ -14,12 +14,14 @@ import {
   expectUnreadable,
   filesIn,
   killedLog,
+  nameDeadHolder,
   numberOf,
   offsets,
   openLog,
   openReader,
   payloadOf,
   refusal,
+  temporaryDirectory,
 } from "./fixture.js";
 import {
   batchBytes,
@@ -180,6 +182,26 @@ for (const { left, leave } of LEFT) {
     });
   });
 }
+
+test("fault 11: a bit flipped at the end of a segment is refused by what the next one states, sealed or not", async () => {
+  const fileSystem = new FaultyFileSystem();
+  const gate = fileSystem.hold({ call: "truncate", file: /^00000001\.log$/ });
+  const log = await openLog(temporaryDirectory(), { fileSystem });
+  await appendEach(log, 60);
+  await gate.reached;
+  const directory = copyOf(log.directory);
+  nameDeadHolder(directory);
+  gate.release();
+  expect(manifestOf(directory).segments.map(({ state }) => state)).not.toContain("sealed");
+  const last = pick(batchesOf(join(directory, STORE)), -1);
+  expect(batchesOf(join(directory, "00000002.log")).length).toBeGreaterThan(1);
+  flip(join(directory, STORE), last.end - 1);
+  await expectRefused(directory, "LOG_CORRUPT", {
+    file: STORE,
+    position: last.position,
+    offset: last.header.firstOffset,
+  });
+});
 
 describe("fault 12: a header with right checksums, but", () => {
   test("a smaller count than its body holds is refused", async () => {

@@ -473,3 +473,18 @@ test("segment ids are never used twice, not even those of a segment that was cut
   expect(markers.size).toBeGreaterThanOrEqual(5);
   expect(batchesOf(join(directory, activeName(directory)))).toHaveLength(20);
 });
+
+test("segment ids are never used twice, not even that of one that a close dropped unused", async () => {
+  const directory = temporaryDirectory();
+  const fileSystem = new FaultyFileSystem();
+  for (let round = 0; round < 3; round++) {
+    const log = await openLog(directory, { fileSystem });
+    const isPrepared = () => manifestOf(directory).segments.at(-1)?.state === "prepared";
+    while (!isPrepared()) await appendEach(log, 1);
+    await log.close();
+  }
+  const created = fileSystem.calls.filter(({ call }) => call === "create").map(({ file }) => file);
+  const stores = created.filter((file) => /^\d+\.log\.new$/.test(file));
+  expect(stores.length).toBeGreaterThan(2);
+  expect(new Set(stores).size).toBe(stores.length);
+});

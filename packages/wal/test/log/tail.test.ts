@@ -339,6 +339,25 @@ describe("fault 10: a trim", () => {
   });
 });
 
+test("a whole batch behind a torn one is cut with it, and does not come back behind one of the same length", async () => {
+  const directory = await killedLog(
+    async (log) => {
+      await appendEach(log, 3);
+      await log.sync();
+      await appendEach(log, 2);
+    },
+    { durability: "os" },
+  );
+  const store = join(directory, STORE);
+  flip(store, pick(batchesOf(store), -2).end - 1);
+  const log = await openKillable(directory, { durability: "os" });
+  expect(log.endOffset).toBe(3);
+  await appendEach(log, 1);
+  const again = await openLog(await killImage(log));
+  expect(again.recovery.torn).toBeUndefined();
+  expectNumbered(again, 0, 4);
+});
+
 describe("fault 15: damage to the last batch without a close in order", () => {
   test("at any of its bytes is trimmed and reported as ambiguous", async () => {
     const image = await tenRecords();
