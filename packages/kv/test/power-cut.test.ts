@@ -1,0 +1,94 @@
+// What the database promises of stable storage, on a disk that forgets: power cuts at each call that makes a
+// database, a snapshot file or a copy.
+
+import { Database, restore } from "@tidemark/kv";
+import { SimulatedDisk } from "@tidemark/wal/testing";
+import { describe, expect, test } from "vitest";
+
+const DIRECTORY = "/database";
+
+function open(disk: SimulatedDisk, directory = DIRECTORY): Promise<Database> {
+  return Database.open(directory, { log: { fileSystem: disk, noteAfterMs: 0 } });
+}
+
+/** Opens what is left, which must hold these keys and values, and lets go of it. */
+async function expectHeld(
+  disk: SimulatedDisk,
+  wanted: readonly (readonly [string, unknown])[],
+  directory = DIRECTORY,
+): Promise<Database["recovery"]> {
+  const database = await open(disk, directory);
+  expect([...database.entries()]).toEqual(wanted);
+  const { recovery } = database;
+  await database.close();
+  return recovery;
+}
+
+/** The disk as it is right before each changing call of some work. */
+async function momentsOf(
+  disk: SimulatedDisk,
+  work: () => Promise<unknown>,
+): Promise<SimulatedDisk[]> {
+  const moments: SimulatedDisk[] = [];
+  const unwatch = disk.watch({ before: () => moments.push(disk.fork()) });
+  await work();
+  unwatch();
+  return moments;
+}
+
+/** The disks that a power cut can leave: all of them where they are few. */
+function* cutsOf(disk: SimulatedDisk): Generator<SimulatedDisk> {
+  for (const profile of ["P2", "P3"] as const) {
+    const effort = { limit: 100, samples: 20, budget: 12 };
+    for (const { disk: left } of disk.crashStates(profile, effort)) yield left;
+  }
+}
+
+async function filled(disk: SimulatedDisk) {
+  const database = await open(disk);
+  const wanted: [string, number][] = [];
+  for (let number = 10; number < 30; number++) {
+    await database.put(`key ${number}`, number);
+    wanted.push([`key ${number}`, number]);
+  }
+  return { database, wanted };
+}
+
+test("a power cut at any call of a creation leaves nothing in its way, and none loses what was acknowledged", async () => {
+  const disk = new SimulatedDisk();
+  const moments = await momentsOf(disk, () => open(disk));
+  for (const moment of moments) {
+    for (const left of cutsOf(moment)) await expectHeld(left, []);
+  }
+  const fresh = new SimulatedDisk();
+  const database = await open(fresh);
+  await database.put("key", 1);
+  for (const left of cutsOf(fresh)) await expectHeld(left, [["key", 1]]);
+});
+
+describe("faults 34 to 36: a power cut at any call of a checkpoint", () => {
+  test("leaves every commit, and a file of that name only if it is whole", async () => {
+    const disk = new SimulatedDisk();
+    const { database, wanted } = await filled(disk);
+    for (const moment of await momentsOf(disk, () => database.checkpoint())) {
+      for (const left of cutsOf(moment)) {
+        expect((await expectHeld(left, wanted)).skipped).toEqual([]);
+      }
+    }
+  });
+
+  test("and after it leaves its file", async () => {
+    const disk = new SimulatedDisk();
+    const { database, wanted } = await filled(disk);
+    const { file } = await database.checkpoint();
+    for (const left of cutsOf(disk)) expect((await expectHeld(left, wanted)).snapshot).toBe(file);
+  });
+});
+
+test("fault 40: a power cut after a restore leaves the whole of it", async () => {
+  const disk = new SimulatedDisk();
+  const { database, wanted } = await filled(disk);
+  await database.close();
+  await restore(DIRECTORY, "/copy", { offset: 9 }, { fileSystem: disk });
+  for (const left of cutsOf(disk)) await expectHeld(left, wanted.slice(0, 10), "/copy");
+});
