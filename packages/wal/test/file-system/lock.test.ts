@@ -219,6 +219,19 @@ describe("lock by kernel, what the text adds", () => {
     await lock.release();
   });
 
+  test("a holder whose text is not there yet, or names a dead one, is respected", async () => {
+    const directory = temporaryDirectory();
+    const lock = await acquireLock(nodeFileSystem, directory, Date.now);
+    for (const text of ["", textOf({ pid: await deadPid(), lock: "kernel" })]) {
+      writeFileSync(lockFile(directory), text);
+      await expect(acquireLock(nodeFileSystem, directory, Date.now)).rejects.toMatchObject({
+        code: "LOG_LOCKED",
+      });
+      expect(readFileSync(lockFile(directory), "utf8")).toBe(text);
+    }
+    await lock.release();
+  });
+
   test("a pid that came to life again does not keep the lock of a dead holder", async () => {
     const directory = temporaryDirectory();
     writeFileSync(lockFile(directory), textOf({ pid: process.pid, lock: "kernel" }));

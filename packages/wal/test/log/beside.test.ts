@@ -1,8 +1,8 @@
 // Reading beside a writer: what is proved durable, never damage that is none, nothing changed on disk.
 
-import { rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { Log } from "@tidemark/wal";
+import { Log, nodeFileSystem } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
 import { FaultyFileSystem } from "./faulty-file-system.js";
 import {
@@ -13,8 +13,10 @@ import {
   expectNumbered,
   filesIn,
   killedLog,
+  killImage,
   numberOf,
   offsets,
+  openKillable,
   openLog,
   openReader,
   payloadOf,
@@ -143,6 +145,31 @@ describe("a half-written batch beside a live writer", () => {
     await appendEach(log, 100);
     expectNumbered(log, 0, 190);
   });
+});
+
+test("a directory that changes between two looks is looked at again, and is no damage", async () => {
+  const log = await openKillable(temporaryDirectory());
+  await appendEach(log, 60);
+  const directory = await liveImage(log);
+  let next: string | undefined;
+  const fileSystem = {
+    ...nodeFileSystem,
+    listSync: (path: string) => {
+      // The writer goes on right after the reader has read its manifest.
+      if (next !== undefined) become(directory, next);
+      next = undefined;
+      return nodeFileSystem.listSync(path);
+    },
+  };
+  const reader = await openReader(directory, { fileSystem });
+  await appendEach(log, 120);
+  become(directory, await liveImage(log));
+  await log.truncateBefore(100);
+  next = await liveImage(log);
+  await reader.refresh();
+  expect(next).toBeUndefined();
+  expect(reader.startOffset).toBe(log.startOffset);
+  expectNumbered(reader, log.startOffset, reader.endOffset);
 });
 
 describe("retention by the writer", () => {
@@ -303,3 +330,18 @@ test("options that ask for a change make no sense with readOnly", async () => {
     expect(error.code).toBe("LOG_INVALID_ARGUMENT");
   }
 });
+
+/** A copy of a log's directory whose writer seems to be at work: this process. */
+async function liveImage(log: Log): Promise<string> {
+  const image = await killImage(log);
+  copyFileSync(join(log.directory, "LOCK"), join(image, "LOCK"));
+  return image;
+}
+
+/** Makes a directory what another one is. */
+function become(directory: string, other: string): void {
+  for (const name of readdirSync(directory)) {
+    if (!existsSync(join(other, name))) rmSync(join(directory, name));
+  }
+  for (const name of readdirSync(other)) copyFileSync(join(other, name), join(directory, name));
+}
