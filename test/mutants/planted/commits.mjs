@@ -63,7 +63,7 @@ export const commits = [
     breaks: "a group in a new segment is acknowledged while the segment before is not synced",
     file: GROUP_WRITER,
     edits: [["      await this.#syncOthers(segment);\n", ""]],
-    tests: [crash("faults", "fault 69:", "fault 68:"), crash("programs", "where nothing fails")],
+    tests: [log("concurrency", "a sync of the new segment is acknowledged only after")],
   },
   {
     name: "state-too-much",
@@ -191,10 +191,14 @@ export const commits = [
     breaks: "a poisoned log goes on replacing its manifest and appending",
     file: "packages/wal/src/poison.ts",
     edits: [["if (this.#failure !== undefined) throw this.#failure;", "void this.#failure;"]],
-    tests: [
-      crash("programs", "where calls fail"),
-      log("environment", "fault 43:", "or another error at any %s"),
-    ],
+    tests: [log("poison")],
+  },
+  {
+    name: "seal-failure-unheard",
+    breaks: "a sync that succeeds after that of the sealing failed is believed",
+    file: GROUP_WRITER,
+    edits: [["      this.#parts.poison.check();\n", ""]],
+    tests: [log("poison", "that sealing was told of")],
   },
   {
     name: "no-space-kept",

@@ -29,15 +29,28 @@ export const locks = [
   },
   {
     name: "busy-lock-taken",
-    breaks: "a lock that the kernel does not give is decided by its text",
+    breaks: "a lock that the kernel has given to another is taken",
     file: LOCK,
     edits: [
       [
-        'if (outcome === "busy") throw locked',
-        'if (outcome === "busy" && attempt.directory === "") throw locked',
+        'if (outcome === "busy") throw',
+        'if (outcome === "busy" && attempt.directory === "") throw',
       ],
+      ['return outcome === "locked" ?', 'return outcome !== "unsupported" ?'],
     ],
     tests: [fileSystem("lock", "fault 51:"), log("opening", "a second opener of the same process")],
+  },
+  {
+    name: "busy-lock-judged-by-text",
+    breaks: "where the kernel has given the lock to another, the text decides all the same",
+    file: LOCK,
+    edits: [
+      [
+        'if (outcome === "busy") throw',
+        'if (outcome === "busy" && attempt.directory === "") throw',
+      ],
+    ],
+    tests: [fileSystem("lock", "a holder whose text is not there yet")],
   },
   {
     name: "doubt-counts-as-dead",

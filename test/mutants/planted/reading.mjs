@@ -1,6 +1,6 @@
 // Planted in what reads: indexes, readers beside a writer, followers.
 
-import { log } from "./tests.mjs";
+import { codecs, log } from "./tests.mjs";
 
 /** @type {readonly import("../list.mjs").Mutant[]} */
 export const reading = [
@@ -38,7 +38,7 @@ export const reading = [
         'if (entriesChecksum < 0) return "wrong checksum of entries";',
       ],
     ],
-    tests: [log("files", "fault 27:")],
+    tests: [codecs("batch-index")],
   },
   {
     name: "reader-shows-unproved",
@@ -63,7 +63,7 @@ export const reading = [
     edits: [
       ["if (attempt >= ATTEMPTS_MAX || repeated ||", "if (attempt <= ATTEMPTS_MAX || repeated ||"],
     ],
-    tests: [log("beside"), log("processes", "fault 70:")],
+    tests: [log("beside", "a directory that changes between two looks")],
   },
   {
     name: "follower-runs-ahead",

@@ -40,10 +40,7 @@ export const segments = [
         'if (error instanceof ManifestUnknownError && error.message === "")',
       ],
     ],
-    tests: [
-      crash("programs", "where calls fail"),
-      log("environment", "or another error at any %s"),
-    ],
+    tests: [log("power-cut", "fault 29:")],
   },
   {
     name: "half-named-segment-removed",
@@ -55,10 +52,7 @@ export const segments = [
         "if (poison.failure === undefined || segment.id > 0) await discard",
       ],
     ],
-    tests: [
-      crash("programs", "where calls fail"),
-      log("environment", "or another error at any %s"),
-    ],
+    tests: [log("power-cut", "fault 29:")],
   },
   {
     name: "segment-unsynced",
@@ -99,8 +93,8 @@ export const segments = [
     file: STRUCTURE,
     edits: [
       [
-        "      await this.#replace({ segments: kept, dropping, startOffset: first.baseOffset });",
-        "      const paths = dropped.map(({ path }) => path);\n      await discard(this.#parts.place.fileSystem, paths);\n      await this.#replace({ segments: kept, dropping, startOffset: first.baseOffset });",
+        "      if (dropped.length === 0 || first === undefined) return;\n",
+        "      if (dropped.length === 0 || first === undefined) return;\n      const paths = dropped.map(({ path }) => path);\n      await discard(this.#parts.place.fileSystem, paths);\n",
       ],
     ],
     tests: [crash("faults", "fault 33:")],
