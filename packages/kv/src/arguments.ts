@@ -54,6 +54,16 @@ export function invalidArgument(message: string): DatabaseError {
 export function show(given: unknown): string {
   if (typeof given === "string") return JSON.stringify(given.slice(0, 80));
   if (typeof given === "function") return "a function";
-  if (typeof given === "object" && given !== null) return Object.prototype.toString.call(given);
+  if (typeof given === "object" && given !== null) return tagOf(given);
   return String(given);
+}
+
+/** What an object calls itself. */
+export function tagOf(given: object): string {
+  try {
+    return Object.prototype.toString.call(given);
+  } catch {
+    // It was revoked, or what it calls itself is a getter that throws.
+    return "[object Proxy]";
+  }
 }

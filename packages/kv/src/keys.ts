@@ -3,6 +3,8 @@
 // whose order is that of code points. A key of ASCII characters is the same string in both forms.
 
 import { isUtf8 } from "node:buffer";
+import { types } from "node:util";
+import { tagOf } from "./arguments.js";
 import { DatabaseError } from "./errors.js";
 
 /** What the keys of a database are; fixed when it is made. */
@@ -46,11 +48,11 @@ export const byteKeys: KeyCodec<Uint8Array> = {
   kind: "bytes",
 
   encode(key) {
-    if (!(key instanceof Uint8Array)) {
+    if (!types.isUint8Array(key)) {
       throw invalidKey(`a key is a Uint8Array here, not ${describe(key)}`);
     }
     if (key.length > KEY_BYTES_MAX) throw tooLong(key.length);
-    return Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1");
+    return bytesOf(key).toString("latin1");
   },
 
   decode(stored) {
@@ -68,6 +70,14 @@ export function isStoredKey(kind: KeyKind, stored: string): boolean {
 
 const loneSurrogate = /\p{Surrogate}/u;
 
+function bytesOf(key: Uint8Array): Buffer {
+  try {
+    return Buffer.from(key.buffer, key.byteOffset, key.byteLength);
+  } catch {
+    throw invalidKey("the memory of this key has been detached");
+  }
+}
+
 function isAscii(stored: string): boolean {
   return Buffer.byteLength(stored) === stored.length;
 }
@@ -83,5 +93,5 @@ function tooLong(length: number): DatabaseError {
 function describe(key: unknown): string {
   if (key === null) return "null";
   if (typeof key !== "object") return `a ${typeof key}`;
-  return Object.prototype.toString.call(key);
+  return tagOf(key);
 }

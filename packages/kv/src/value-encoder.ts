@@ -1,6 +1,7 @@
 // Values to bytes (docs/format-database.md, "Values"), in one pass that also finds what cannot be stored.
 // Invariant: what is written decodes to an equal value; anything else is an error that names the place.
 
+import { types } from "node:util";
 import type { ByteWriter } from "./byte-writer.js";
 import { DatabaseError } from "./errors.js";
 import { MessagePackWriter } from "./message-pack.js";
@@ -66,7 +67,7 @@ export class ValueEncoder {
   }
 
   #object(value: object): void {
-    const prototype: unknown = Object.getPrototypeOf(value);
+    const prototype = this.#prototypeOf(value);
     if (prototype === Object.prototype || prototype === null) this.#plainObject(value);
     else if (Array.isArray(value)) this.#array(value, prototype);
     else if (!this.#builtIn(value, prototype)) {
@@ -78,17 +79,38 @@ export class ValueEncoder {
     }
   }
 
+  #prototypeOf(value: object): unknown {
+    try {
+      return Object.getPrototypeOf(value);
+    } catch (cause) {
+      throw this.#notStorable("is a proxy that cannot be read", cause);
+    }
+  }
+
+  /** Its prototype says what it may be; a proxy, or an object made with that prototype, has no such content. */
   #builtIn(value: object, prototype: unknown): boolean {
-    if (prototype === Map.prototype) this.#map(value as Map<unknown, unknown>);
-    else if (prototype === Set.prototype) {
-      this.#extended(extension.set, value, [...(value as Set<unknown>)]);
-    } else if (prototype === Date.prototype) this.#date(value as Date);
-    else if (prototype === Uint8Array.prototype) this.#pack.binary(value as Uint8Array);
-    else if (prototype === RegExp.prototype) {
-      const { source, flags } = value as RegExp;
-      this.#extended(extension.regexp, value, [source, flags]);
+    if (prototype === Map.prototype && types.isMap(value)) this.#map(value);
+    else if (prototype === Set.prototype && types.isSet(value)) {
+      this.#checkBare(value);
+      this.#extended(extension.set, value, [...value]);
+    } else if (prototype === Date.prototype && types.isDate(value)) this.#date(value);
+    else if (prototype === Uint8Array.prototype && types.isUint8Array(value)) {
+      // Memory that was transferred shows as of no length.
+      if (value.length === 0) this.#bytesOf(value);
+      this.#pack.binary(value);
+    } else if (prototype === RegExp.prototype && types.isRegExp(value)) {
+      this.#checkBare(value);
+      this.#extended(extension.regexp, value, [value.source, value.flags]);
     } else return this.#buffer(value, prototype) || this.#error(value, prototype);
     return true;
+  }
+
+  /** Refuses properties that were added to what the encoding has no place for any in; enumerable ones, which cost little to find. */
+  #checkBare(value: object): void {
+    const [name] = Object.keys(value);
+    if (name === undefined) return;
+    const shown = JSON.stringify(name.slice(0, 80));
+    throw this.#notStorable(`has a property, ${shown}, that would be lost`);
   }
 
   #plainObject(value: object): void {
@@ -112,13 +134,15 @@ export class ValueEncoder {
     if (prototype !== Array.prototype && className(prototype) !== "Array") {
       throw this.#classInstance(prototype);
     }
+    const { length } = value;
+    // That of a proxy can be anything.
+    if (length >>> 0 !== length) throw this.#notStorable("has a length that no array has");
     // Each element takes a byte or more: an array that is long and empty is refused before it is walked.
-    this.#out.checkRoom(value.length);
-    this.#items(value, value);
+    this.#out.checkRoom(length);
+    this.#items(value, value, length);
   }
 
-  #items(container: object, items: readonly unknown[]): void {
-    const count = items.length;
+  #items(container: object, items: readonly unknown[], count: number): void {
     this.#pack.array(count);
     this.#enter(container);
     for (let i = 0; i < count; i++) {
@@ -131,11 +155,12 @@ export class ValueEncoder {
   /** An extension whose body is an array. */
   #extended(type: number, container: object, items: readonly unknown[]): void {
     const body = this.#pack.beginExtension(type);
-    this.#items(container, items);
+    this.#items(container, items, items.length);
     this.#pack.endExtension(body);
   }
 
   #map(value: Map<unknown, unknown>): void {
+    this.#checkBare(value);
     // Copied first: a getter within could change the map while it is walked.
     const entries = [...value];
     const body = this.#pack.beginExtension(extension.map);
@@ -152,6 +177,7 @@ export class ValueEncoder {
   }
 
   #date(value: Date): void {
+    this.#checkBare(value);
     this.#pack.extension(extension.date, 8);
     const at = this.#out.claim(8);
     this.#out.view.setFloat64(at, value.getTime());
@@ -160,10 +186,10 @@ export class ValueEncoder {
   /** Whether it is a buffer or a view of one. */
   #buffer(value: object, prototype: unknown): boolean {
     const kind = bufferPrototypes.indexOf(prototype);
-    if (kind < 0) return false;
-    const bytes = ArrayBuffer.isView(value)
-      ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
-      : new Uint8Array(value as ArrayBuffer);
+    if (kind < 0 || bufferChecks[kind]?.(value) !== true) return false;
+    // The names of a typed array's elements are too many to look through for others.
+    if (!types.isTypedArray(value)) this.#checkBare(value);
+    const bytes = this.#bytesOf(value as ArrayBuffer | ArrayBufferView);
     this.#out.checkRoom(bytes.length);
     this.#pack.extension(extension.buffer, 1 + bytes.length);
     this.#out.u8(kind);
@@ -171,10 +197,20 @@ export class ValueEncoder {
     return true;
   }
 
+  #bytesOf(value: ArrayBuffer | ArrayBufferView): Uint8Array {
+    try {
+      return ArrayBuffer.isView(value)
+        ? new Uint8Array(value.buffer, value.byteOffset, value.byteLength)
+        : new Uint8Array(value);
+    } catch (cause) {
+      throw this.#notStorable("is detached from its memory", cause);
+    }
+  }
+
   /** Whether it is one of the built-in errors; of those, all own properties, enumerable or not. */
   #error(value: object, prototype: unknown): boolean {
     const name = errorNames.get(prototype);
-    if (name === undefined) return false;
+    if (name === undefined || !types.isNativeError(value)) return false;
     const properties: Record<string, unknown> = Object.create(null);
     for (const key of Object.getOwnPropertyNames(value)) properties[key] = Reflect.get(value, key);
     this.#extended(extension.error, value, [name, properties]);
@@ -208,13 +244,18 @@ export class ValueEncoder {
     return this.#notStorable(`is an instance of ${name}: it would come back as something else`);
   }
 
-  #notStorable(reason: string): DatabaseError {
+  #notStorable(reason: string, cause?: unknown): DatabaseError {
     const path = pathOf(this.#steps.slice(0, this.#depth));
-    return new DatabaseError("KV_VALUE_NOT_STORABLE", `value${path} ${reason}`);
+    return new DatabaseError("KV_VALUE_NOT_STORABLE", `value${path} ${reason}`, { cause });
   }
 }
 
 const bufferPrototypes: unknown[] = bufferKinds.map((kind) => globalThis[kind].prototype);
+
+/** Whether an object is what its prototype says, by the same index. */
+const bufferChecks: ((value: unknown) => boolean)[] = bufferKinds.map((kind) =>
+  kind === "Buffer" ? types.isUint8Array : types[`is${kind}`],
+);
 
 const errorNames = new Map<unknown, string>(
   Object.entries(errorClasses).map(([name, errorClass]) => [errorClass.prototype, name]),

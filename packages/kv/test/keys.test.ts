@@ -78,6 +78,25 @@ describe("byte keys", () => {
     );
   });
 
+  test("that are no bytes, or bytes no more, are refused", () => {
+    const transferred = new Uint8Array(4);
+    structuredClone(transferred.buffer, { transfer: [transferred.buffer] });
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    for (const key of [
+      transferred,
+      new Proxy(new Uint8Array(4), {}),
+      Object.create(Uint8Array.prototype),
+      Object.setPrototypeOf(new Float64Array(1), Uint8Array.prototype),
+      new ArrayBuffer(4),
+      proxy,
+    ]) {
+      const refusal = expect.objectContaining({ code: "KV_INVALID_KEY" });
+      expect(() => byteKeys.encode(key)).toThrowError(refusal);
+      expect(() => stringKeys.encode(key)).toThrowError(refusal);
+    }
+  });
+
   test("do not change with the bytes they were made from", () => {
     const key = new Uint8Array([1, 2]);
     const stored = byteKeys.encode(key);

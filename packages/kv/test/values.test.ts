@@ -138,6 +138,31 @@ describe("what is put reads back", () => {
     expect(first.buffer.byteLength).toBe(3);
   });
 
+  test("proxies of plain objects and arrays read back as what they show", () => {
+    const value = new Proxy({ list: new Proxy([1, { a: 2 }], {}) }, {});
+    expect(roundTrip(value)).toStrictEqual({ list: [1, { a: 2 }] });
+  });
+
+  test("what the encoding has no place for does not come back, as documented", () => {
+    const words = "abc".match(/b/);
+    expect(roundTrip(words)).toStrictEqual(["b"]);
+    for (const value of [[1], new Map(), new Date(0), new Error("e")]) {
+      const marked = Object.assign(value, { [Symbol("s")]: 1 });
+      expect(Object.getOwnPropertySymbols(roundTrip(marked))).toEqual([]);
+    }
+    const bytes = Object.assign(new Uint8Array(1), { note: 1 });
+    expect(Object.keys(roundTrip(bytes) as object)).toEqual(["0"]);
+    const hidden = Object.defineProperty({ a: 1 }, "b", { value: 2 });
+    expect(Object.getOwnPropertyNames(roundTrip(hidden))).toEqual(["a"]);
+    const pattern = Object.assign(/a/g, { lastIndex: 3 });
+    expect(roundTrip(pattern)).toHaveProperty("lastIndex", 0);
+    expect(Object.keys(roundTrip(Object.assign(new Array(3), { 2: 1 })) as object)).toEqual([
+      "0",
+      "1",
+      "2",
+    ]);
+  });
+
   test("a plain object of another realm and one without prototype read back as plain objects", () => {
     expect(roundTrip(runInNewContext("({ a: [1, { b: 2 }] })"))).toStrictEqual({
       a: [1, { b: 2 }],
@@ -171,6 +196,12 @@ describe("what is put reads back", () => {
   });
 });
 
+const notStorable = (message: string) =>
+  expect.objectContaining({
+    code: "KV_VALUE_NOT_STORABLE",
+    message: expect.stringContaining(message),
+  });
+
 describe("what cannot be stored is refused, by its place", () => {
   class Point {
     x = 1;
@@ -189,12 +220,85 @@ describe("what cannot be stored is refused, by its place", () => {
     ["a function in a map", new Map([[1, { f: Math.max }]]), "value<value 0>.f is a function"],
     ["a name with a lone surrogate", { "\ud800": 1 }, "lone surrogate"],
   ])("%s", (_, value, message) => {
-    expect(() => encode(value)).toThrowError(
-      expect.objectContaining({
-        code: "KV_VALUE_NOT_STORABLE",
-        message: expect.stringContaining(message),
-      }),
-    );
+    expect(() => encode(value)).toThrowError(notStorable(message));
+  });
+
+  const detached = (length = 8) => {
+    const buffer = new ArrayBuffer(length);
+    const views = { u8: new Uint8Array(buffer), f64: new Float64Array(buffer) };
+    const all = { buffer, ...views, view: new DataView(buffer), node: Buffer.from(buffer) };
+    structuredClone(buffer, { transfer: [buffer] });
+    return all;
+  };
+
+  const revoked = () => {
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    return proxy;
+  };
+
+  test.each<[string, unknown]>([
+    ["a Map", new Proxy(new Map(), {})],
+    ["a Set", new Proxy(new Set(), {})],
+    ["a Date", new Proxy(new Date(), {})],
+    ["a RegExp", new Proxy(/a/, {})],
+    ["an Error", new Proxy(new Error("e"), {})],
+    ["a Uint8Array", new Proxy(new Uint8Array(4), {})],
+    ["a Float64Array", new Proxy(new Float64Array(4), {})],
+    ["a Buffer", new Proxy(Buffer.alloc(4), {})],
+    ["an ArrayBuffer", new Proxy(new ArrayBuffer(4), {})],
+    ["a DataView", new Proxy(new DataView(new ArrayBuffer(4)), {})],
+    ["one that was revoked", revoked()],
+  ])("a proxy of %s, whose content is out of reach", (_, value) => {
+    expect(() => encode({ a: value })).toThrowError(notStorable("value.a is "));
+  });
+
+  test.each<[string, object]>([
+    ["Map", Map.prototype],
+    ["Set", Set.prototype],
+    ["Date", Date.prototype],
+    ["RegExp", RegExp.prototype],
+    ["Error", Error.prototype],
+    ["ArrayBuffer", ArrayBuffer.prototype],
+    ["DataView", DataView.prototype],
+    ["Uint8Array", Uint8Array.prototype],
+    ["Float64Array", Float64Array.prototype],
+    ["Array", Array.prototype],
+  ])("what has only the prototype of %s", (name, prototype) => {
+    const reason = notStorable(`value[0] is an instance of ${name}`);
+    expect(() => encode([Object.create(prototype)])).toThrowError(reason);
+    const other = Object.setPrototypeOf(new Int8Array(3), prototype);
+    expect(() => encode([other])).toThrowError(reason);
+  });
+
+  test.each(Object.entries({ ...detached(), empty: detached(0).u8 }))(
+    "memory that was transferred: %s",
+    (_, value) => {
+      expect(() => encode([value])).toThrowError(notStorable("value[0] is detached"));
+    },
+  );
+
+  test.each<[string, object]>([
+    ["Map", new Map([[1, 2]])],
+    ["Set", new Set([1])],
+    ["Date", new Date(0)],
+    ["RegExp", /a/],
+    ["ArrayBuffer", new ArrayBuffer(1)],
+    ["DataView", new DataView(new ArrayBuffer(1))],
+  ])("properties that were added to a %s", (_, value) => {
+    const named = Object.assign(value, { note: 1 });
+    expect(() => encode([named])).toThrowError(notStorable('value[0] has a property, "note"'));
+    Reflect.deleteProperty(named, "note");
+    expect(roundTrip([value])).toEqual([value]);
+  });
+
+  test("an array whose length is none", () => {
+    for (const length of [-1, 0.5, 2 ** 32, "1"]) {
+      const value = new Proxy([], {
+        get: (target, name) => (name === "length" ? length : Reflect.get(target, name)),
+      });
+      expect(() => encode(value)).toThrowError(notStorable("value has a length"));
+    }
   });
 
   test("a cycle, with the place where it closes", () => {
@@ -213,10 +317,7 @@ describe("what cannot be stored is refused, by its place", () => {
     for (const value of [largest, -largest]) expect(roundTrip(value) === value).toBe(true);
     for (const value of [largest + 1n, -largest - 1n]) {
       expect(() => encode({ n: value })).toThrowError(
-        expect.objectContaining({
-          code: "KV_VALUE_NOT_STORABLE",
-          message: "value.n is a BigInt of more than 1048576 bytes",
-        }),
+        notStorable("value.n is a BigInt of more than 1048576 bytes"),
       );
     }
   });
