@@ -24,6 +24,7 @@ import {
   copyOf,
   expectNumbered,
   expectRefused,
+  expectUnreadable,
   filesIn,
   killedLog,
   openLog,
@@ -105,6 +106,21 @@ for (const { left, leave } of [
     });
   });
 }
+
+test("a segment whose header is right, and another one's, is refused", async () => {
+  const image = await threeSegments(closedLog);
+  const other = { logId: "0b5c1f9e-8a34-4d27-9c6f-2e71d3a85b40" };
+  for (const id of [1, 3]) {
+    const file = `0000000${id}.log`;
+    for (const change of [{ id: id + 1 }, { id: 77 }, { marker: 77 }, other]) {
+      const directory = copyOf(image);
+      const store = join(directory, file);
+      writeHeader(store, { ...headerOf(store), ...change });
+      if (id === 3) await expectRefused(directory, "LOG_CORRUPT", { file, position: 0 });
+      else await expectUnreadable(directory, "LOG_CORRUPT", { file, position: 0 });
+    }
+  }
+});
 
 test("a sealed segment of another size is refused at opening", async () => {
   for (const change of [-1, 1, 4096]) {
