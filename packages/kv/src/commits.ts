@@ -104,6 +104,8 @@ export class Commits<V, K extends Key> {
       const changes = build(writer);
       return this.#present.commit(writer.payload(), changes, sync);
     } finally {
+      // The log has copied what it took.
+      writer.release();
       this.#writer = writer;
     }
   }

@@ -6,13 +6,16 @@ import { ClearedRanges, type ClearedSweep } from "./cleared-ranges.js";
 import type { Mark, SnapshotEntry } from "./entry.js";
 import { DatabaseError } from "./errors.js";
 import type { KeyKind } from "./keys.js";
-import { decodeCommit, type Operation } from "./operations.js";
+import { CommitReader, type CommitStep, type Operation } from "./operations.js";
 import type { Pace } from "./pace.js";
 import { sortKeys } from "./sorted-keys.js";
 import type { StoredValue } from "./stored-value.js";
 
 /** Entries that are merged before whoever takes them can rest. */
 const BATCH_LENGTH = 512;
+
+/** Operations of one commit that are taken in before whoever folds can rest. */
+const STEP_LENGTH = 1000;
 
 /** The last that happened to a key. */
 interface Change {
@@ -31,6 +34,8 @@ export class Delta {
   readonly #changes = new Map<string, Change>();
   readonly #cleared = new ClearedRanges();
   #sequence = 0;
+  /** The commit of which some has been taken in. */
+  #begun: CommitReader | undefined;
   /** Time of the last commit; undefined if there was none. */
   lastTime: number | undefined;
   /** Count of commits. */
@@ -40,14 +45,22 @@ export class Delta {
     this.#keys = keys;
   }
 
-  /** Takes in the next commit. Throws `KV_CORRUPT` or `KV_UNSUPPORTED_VERSION`. */
-  apply(record: LogRecord): void {
-    for (const operation of operationsOf(record, this.#keys)) {
+  /**
+   * Takes in the next commit, or of a long one a step: false if there is more of it, to be called for again. Throws
+   * `KV_CORRUPT` or `KV_UNSUPPORTED_VERSION`; then the delta is of no more use.
+   */
+  apply(record: LogRecord): boolean {
+    const reader = this.#begun ?? new CommitReader(record.payload, this.#keys);
+    const { operations, complete } = stepOf(reader, record);
+    for (const operation of operations) {
       this.#sequence += 1;
       this.#apply(operation, record);
     }
+    this.#begun = complete ? undefined : reader;
+    if (!complete) return false;
     this.lastTime = record.time;
     this.commits += 1;
+    return true;
   }
 
   #apply(operation: Operation, { offset, time }: LogRecord): void {
@@ -135,9 +148,9 @@ export class SortedDelta {
   }
 }
 
-function operationsOf({ offset, payload }: LogRecord, keys: KeyKind): readonly Operation[] {
-  const commit = decodeCommit(payload, keys);
-  if (commit.verdict === "valid") return commit.operations;
+function stepOf(reader: CommitReader, { offset }: LogRecord): CommitStep {
+  const commit = reader.next(STEP_LENGTH);
+  if (commit.verdict === "valid") return commit;
   if (commit.verdict === "unsupported") {
     throw new DatabaseError("KV_UNSUPPORTED_VERSION", commit.reason, { offset });
   }

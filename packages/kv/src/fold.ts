@@ -158,7 +158,7 @@ async function readDelta(
 ): Promise<Delta> {
   const delta = new Delta(keys);
   for (const record of log.records({ from, to })) {
-    delta.apply(record);
+    while (!delta.apply(record)) if (pace.due) await pace.rest();
     if (!pace.due) continue;
     onCommits?.(delta.commits, to - from);
     await pace.rest();

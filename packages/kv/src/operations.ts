@@ -39,13 +39,20 @@ export interface DeleteRangeOperation {
   readonly lt: string | undefined;
 }
 
-/** What the bytes of a payload turned out to be. */
+/** What the bytes of a payload turned out to be, as far as they were read. */
 export type CommitVerdict =
-  | { readonly verdict: "valid"; readonly operations: readonly Operation[] }
+  | CommitStep
   | { readonly verdict: "unsupported"; readonly reason: string }
   | { readonly verdict: "invalid"; readonly reason: string; readonly position: number };
 
-/** Builds payloads. What `payload` returns is valid until the next `begin`. */
+/** Operations in order. `complete`: they are the last, and nothing comes after them. */
+export interface CommitStep {
+  readonly verdict: "valid";
+  readonly operations: readonly Operation[];
+  readonly complete: boolean;
+}
+
+/** Builds payloads. What `payload` returns is valid until the next `begin` or `release`. */
 export class CommitWriter {
   readonly #out: ByteWriter;
   readonly #values: ValueEncoder;
@@ -125,27 +132,54 @@ export class CommitWriter {
     assert(this.#missing === 0, "a commit has as many operations as it says");
     return this.#out.written();
   }
+
+  /** Forgets the payload, so that a large one is not kept until the next. */
+  release(): void {
+    this.#out.reset();
+  }
 }
 
-/** What a payload does. Values are copied as they are, not decoded. */
-export function decodeCommit(payload: Uint8Array, keys: KeyKind): CommitVerdict {
-  const reader = new ByteReader(payload);
-  try {
-    const format = reader.u8();
-    if (format !== FORMAT) return unsupported(`commit format ${format}`);
-    const count = reader.varint();
-    if (count > reader.remaining) throw reader.malformed(`${count} operations claimed`);
+/** Reads a payload, some operations at a time. Values are copied as they are, not decoded. */
+export class CommitReader {
+  readonly #in: ByteReader;
+  readonly #keys: KeyKind;
+  /** Operations that are still to come; undefined before the first step. */
+  #left: number | undefined;
+
+  constructor(payload: Uint8Array, keys: KeyKind) {
+    this.#in = new ByteReader(payload);
+    this.#keys = keys;
+  }
+
+  /** The next operations, `limit` at most. To be called until they are complete, or no longer valid. */
+  next(limit = Number.POSITIVE_INFINITY): CommitVerdict {
+    try {
+      return this.#step(limit);
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      return { verdict: "invalid", reason: error.message, position: error.position };
+    }
+  }
+
+  #step(limit: number): CommitVerdict {
+    const reader = this.#in;
+    if (this.#left === undefined) {
+      const format = reader.u8();
+      if (format !== FORMAT) return unsupported(`commit format ${format}`);
+      this.#left = reader.varint();
+      if (this.#left > reader.remaining) throw reader.malformed(`${this.#left} operations claimed`);
+    }
+    const count = Math.min(this.#left, limit);
     const operations: Operation[] = [];
     for (let i = 0; i < count; i++) {
-      const operation = readOperation(reader, keys);
+      const operation = readOperation(reader, this.#keys);
       if (typeof operation === "string") return unsupported(operation);
       operations.push(operation);
     }
-    if (reader.remaining > 0) throw reader.malformed("bytes after the last operation");
-    return { verdict: "valid", operations };
-  } catch (error) {
-    if (!(error instanceof Malformed)) throw error;
-    return { verdict: "invalid", reason: error.message, position: error.position };
+    this.#left -= count;
+    const complete = this.#left === 0;
+    if (complete && reader.remaining > 0) throw reader.malformed("bytes after the last operation");
+    return { verdict: "valid", operations, complete };
   }
 }
 

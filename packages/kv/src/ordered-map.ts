@@ -64,12 +64,14 @@ export class OrderedMap<V extends object> {
   /** Returns what the key had before. */
   set(key: string, value: V): V | undefined {
     this.#root = this.#own(this.#root);
-    this.#previous = undefined;
     const split = this.#set(this.#root, key, value);
     if (split !== undefined) {
       this.#root = new Branch<V>(this.#owner, ["", split.low], [this.#root, split.node]);
     }
-    return this.#previous;
+    const previous = this.#previous;
+    // It may be large, and the next call far away.
+    this.#previous = undefined;
+    return previous;
   }
 
   #own(node: Node<V>): Node<V> {

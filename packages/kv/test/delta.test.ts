@@ -101,6 +101,26 @@ describe("a delta merged into the entries before it", () => {
     expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThanOrEqual(512);
   });
 
+  test("takes a commit of very many operations in steps, and gives what it gives at once", async () => {
+    const count = 10_500;
+    const operations = Array.from(
+      { length: count },
+      (_, n): Operation => ({ kind: "put", key: `k${n}`, value: "v", expiry: undefined }),
+    );
+    const record = { offset: 0, time: 5, payload: payloadOf(operations) };
+    const delta = new Delta("string");
+    let steps = 1;
+    for (; !delta.apply(record); steps++) {
+      expect(delta.commits).toBe(0);
+      expect(delta.lastTime).toBeUndefined();
+    }
+    expect(steps).toBeGreaterThan(5);
+    expect([delta.commits, delta.lastTime]).toEqual([1, 5]);
+    expect(delta.apply({ ...record, offset: 1, payload: payloadOf([]) })).toBe(true);
+    const merged = [...(await delta.sorted(new Pace())).merge([])].flat();
+    expect(merged).toHaveLength(count);
+  });
+
   test("keeps the last mark of a name", () => {
     const delta = new Delta("string");
     for (const offset of [3, 5]) {

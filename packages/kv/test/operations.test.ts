@@ -2,7 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { CommitWriter, decodeCommit, type Operation } from "../src/operations.js";
+import type { KeyKind } from "../src/keys.js";
+import {
+  CommitReader,
+  type CommitVerdict,
+  CommitWriter,
+  type Operation,
+} from "../src/operations.js";
 
 function hex(text: string): Buffer {
   return Buffer.from(text.replaceAll(" ", ""), "hex");
@@ -19,6 +25,10 @@ function encode(operations: readonly Operation[]): Buffer {
     else writer.mark(operation.name);
   }
   return Buffer.from(writer.payload());
+}
+
+function decodeCommit(payload: Uint8Array, keys: KeyKind): CommitVerdict {
+  return new CommitReader(payload, keys).next();
 }
 
 const latin1 = fc
@@ -46,9 +56,34 @@ describe("a commit", () => {
     fc.assert(
       fc.property(fc.array(operation), (operations) => {
         const decoded = decodeCommit(encode(operations), "bytes");
-        expect(decoded).toEqual({ verdict: "valid", operations });
+        expect(decoded).toEqual({ verdict: "valid", operations, complete: true });
       }),
     );
+  });
+
+  test("reads back in steps of any length, each no longer than asked for", () => {
+    fc.assert(
+      fc.property(fc.array(operation), fc.integer({ min: 1, max: 5 }), (operations, limit) => {
+        const reader = new CommitReader(encode(operations), "bytes");
+        const read: Operation[] = [];
+        for (let complete = false; !complete; ) {
+          const step = reader.next(limit);
+          if (step.verdict !== "valid") throw new Error(step.reason);
+          expect(step.operations.length).toBeLessThanOrEqual(limit);
+          read.push(...step.operations);
+          complete = step.complete;
+        }
+        expect(read).toEqual(operations);
+      }),
+    );
+  });
+
+  test("whose end is damaged is invalid in the step that comes there", () => {
+    const reader = new CommitReader(hex("01 02  03 01 61  09"), "string");
+    expect(reader.next(1)).toMatchObject({ verdict: "valid", complete: false });
+    expect(reader.next(1).verdict).toBe("unsupported");
+    const longer = new CommitReader(hex("01 01  03 01 61  00"), "string");
+    expect(longer.next(1).verdict).toBe("invalid");
   });
 
   test.each<[string, Operation, string]>([
@@ -71,6 +106,7 @@ describe("a commit", () => {
   ])("golden bytes: %s", (_, expected, bytes) => {
     expect(encode([expected]).toString("hex")).toBe(hex(bytes).toString("hex"));
     expect(decodeCommit(hex(bytes), "string")).toEqual({
+      complete: true,
       verdict: "valid",
       operations: [expected],
     });
