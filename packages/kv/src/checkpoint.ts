@@ -10,9 +10,9 @@ import { listSnapshots } from "./layout.js";
 import { Pace } from "./pace.js";
 
 export interface CheckpointOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
   /** Told now and then how far it is. */
-  readonly onProgress?: (progress: FoldProgress) => void;
+  readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
 }
 
 /** What a checkpoint did. */

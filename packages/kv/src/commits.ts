@@ -1,5 +1,6 @@
 // Writing: from what callers give to commits of the present.
 
+import { types } from "node:util";
 import { invalid, invalidArgument } from "./arguments.js";
 import type { Key, KeyCodec } from "./keys.js";
 import { CommitWriter } from "./operations.js";
@@ -82,7 +83,7 @@ export class Commits<V, K extends Key> {
     this.#inTransaction = true;
     try {
       const result = run(new Transaction<V, K>(scope));
-      refusePromise(result);
+      refuseLater(result);
       return result;
     } finally {
       this.#inTransaction = false;
@@ -123,7 +124,11 @@ function writeAll<K extends Key>(
   });
 }
 
-function refusePromise(result: unknown): void {
+/** Refuses what shows that the function has not run to its end. */
+function refuseLater(result: unknown): void {
+  if (types.isGeneratorObject(result)) {
+    throw invalidArgument("a transaction's function is no generator: nobody would run it");
+  }
   if (typeof result !== "object" || result === null || !("then" in result)) return;
   if (typeof result.then !== "function") return;
   // Nobody else will hear of its failure, which our refusal may well have caused.

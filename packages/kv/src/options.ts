@@ -23,15 +23,15 @@ export type DatabaseLogOptions = Pick<
 /** Options of `Database.open`; unknown or senseless ones reject with `KV_INVALID_ARGUMENT`. */
 export interface DatabaseOptions {
   /** What keys are; fixed when the database is made. Default `"string"`. */
-  readonly keys?: KeyKind;
+  readonly keys?: KeyKind | undefined;
   /** Durability, file system, clock and more, as `Log.open` of `@tidemark/wal` takes them. */
-  readonly log?: DatabaseLogOptions;
+  readonly log?: DatabaseLogOptions | undefined;
   /** Shows the state as of opening, also beside a live writer; changes nothing on disk. Default false. */
-  readonly readOnly?: boolean;
+  readonly readOnly?: boolean | undefined;
   /** Default true; false rejects with `KV_NOT_FOUND` where there is no database. */
-  readonly createIfMissing?: boolean;
+  readonly createIfMissing?: boolean | undefined;
   /** Rejects with `KV_EXISTS` where there is a database. Default false. */
-  readonly errorIfExists?: boolean;
+  readonly errorIfExists?: boolean | undefined;
 }
 
 export interface ResolvedOptions {

@@ -12,7 +12,7 @@ import { View } from "./view.js";
 
 /** Options of `Database.at`. */
 export interface AtOptions {
-  readonly signal?: AbortSignal;
+  readonly signal?: AbortSignal | undefined;
 }
 
 export function checkAtOptions(options: AtOptions): AtOptions {

@@ -24,8 +24,15 @@ export interface TransactionOutcome<T> {
   readonly result: T;
 }
 
-/** What a transaction's function may return: no promise, since the transaction ends when it returns. */
-export type Immediate<T> = T extends PromiseLike<unknown> ? never : T;
+/**
+ * What a transaction's function may return: no promise, and nothing that may be one, since the transaction ends when
+ * it returns. `any` passes: what it is shows when it runs.
+ */
+export type Immediate<T> = 0 extends 1 & T
+  ? T
+  : [Extract<T, PromiseLike<unknown>>] extends [never]
+    ? T
+    : never;
 
 /** What a transaction works on, and what it has written; the database's side of it. */
 export interface TransactionScope<K extends Key> {

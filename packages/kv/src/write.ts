@@ -6,7 +6,7 @@ import type { Key } from "./keys.js";
 /** Options of one write. */
 export interface WriteOptions {
   /** Resolve once on stable storage, whatever the log's durability. */
-  readonly sync?: boolean;
+  readonly sync?: boolean | undefined;
 }
 
 /** One operation of a batch. */

@@ -241,6 +241,16 @@ describe("a transaction", () => {
     expect([db.get("a"), db.get("b"), db.endOffset]).toEqual([1, 0, 1]);
   });
 
+  test("that is a generator is refused: nothing of it would run", async () => {
+    const db = await openDatabase();
+    await refused("KV_INVALID_ARGUMENT", () =>
+      db.transaction(function* (tx) {
+        yield tx.put("a", 1);
+      }),
+    );
+    expect(db.size).toBe(0);
+  });
+
   test("that writes nothing is no commit, and waits for what it may have read", async () => {
     const db = await openDatabase<number>();
     expect(await db.transaction((tx) => tx.size)).toEqual({ offset: -1, result: 0 });
