@@ -9,12 +9,15 @@ import type { Mark, SnapshotEntry } from "./entry.js";
 import { keyKindNumber, keyKindOf } from "./identity.js";
 import { isStoredKey, type KeyKind } from "./keys.js";
 import { readMarkName, writeMarkName } from "./mark-name.js";
+import { COMMIT_BYTES_MAX } from "./operations.js";
 import { storeValue } from "./stored-value.js";
 
 export const HEADER_LENGTH = 96;
 export const BLOCK_HEADER_LENGTH = 16;
 /** A block is closed once its body has this many bytes; only a long entry makes one much larger. */
 export const BLOCK_BYTES = 64 * 1024;
+/** No writer makes a longer body: before its last entry it is not full, and that is a few bytes more than part of a commit. */
+export const BLOCK_BYTES_MAX = COMMIT_BYTES_MAX + 2 * BLOCK_BYTES;
 export const END_BODY_LENGTH = 32;
 
 const MAGIC = "TIDEMSNP";

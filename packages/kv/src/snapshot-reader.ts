@@ -8,6 +8,7 @@ import type { Mark, SnapshotEntry } from "./entry.js";
 import { corrupt, DatabaseError } from "./errors.js";
 import { openOurs } from "./layout.js";
 import {
+  BLOCK_BYTES_MAX,
   BLOCK_HEADER_LENGTH,
   type BlockHeader,
   blockIsValid,
@@ -92,6 +93,9 @@ export class SnapshotReader {
     const end = position + BLOCK_HEADER_LENGTH + header.length;
     // Bounded by the file before anything is allocated for it.
     if (end > this.size) throw this.#corrupt("block reaches beyond the end of the file", position);
+    if (header.length > BLOCK_BYTES_MAX) {
+      throw this.#corrupt("block is longer than any writer makes one", position);
+    }
     const bytes = this.#read(position, BLOCK_HEADER_LENGTH + header.length);
     if (!blockIsValid(bytes, 0, bytes.length)) {
       throw this.#corrupt("wrong checksum of a block", position);

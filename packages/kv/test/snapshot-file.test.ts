@@ -1,6 +1,6 @@
 // Snapshot files: golden bytes, round-trips, and that no damage is ever taken for a snapshot.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { crc32, nodeFileSystem } from "@tidemark/wal";
 import fc from "fast-check";
@@ -199,6 +199,16 @@ describe("hostile snapshot files", () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test("a block that claims more than any writer puts in one is refused, however long the file", async () => {
+    const { file } = await write(sample);
+    const bytes = readFileSync(file);
+    bytes.writeUInt32LE(0xf0000000, 96 + 4);
+    put(file, bytes);
+    // Sparse: it takes no room.
+    truncateSync(file, 5 * 2 ** 30);
+    await expect(read(file)).rejects.toThrow(/longer than any writer makes one/);
   });
 
   test("a block that claims 4 GiB is refused before anything is allocated", async () => {
