@@ -102,12 +102,17 @@ export async function removeTree(fileSystem: FileSystem, directory: string): Pro
   await fileSystem.removeDirectory(directory);
 }
 
-/** Makes a directory unless it is there. */
-export async function makeDirectoryIfMissing(fileSystem: FileSystem, path: string): Promise<void> {
+/** Makes a directory unless it is there: false then, and who made it may not have lived to make its name durable. */
+export async function makeDirectoryIfMissing(
+  fileSystem: FileSystem,
+  path: string,
+): Promise<boolean> {
   try {
     await fileSystem.makeDirectory(path);
+    return true;
   } catch (error) {
     if (!isFileSystemError(error, "EEXIST")) throw error;
+    return false;
   }
 }
 

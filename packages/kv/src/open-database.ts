@@ -255,6 +255,8 @@ async function isSound(source: FoldSource, file: SnapshotFile): Promise<boolean>
 /** The directory of snapshots comes last of all: where it is, there must be a log. */
 async function finishCreation(directory: string, { fileSystem }: ResolvedOptions): Promise<void> {
   const snapshots = snapshotsDirectory(directory);
-  await makeDirectoryIfMissing(fileSystem, snapshots);
+  const made = await makeDirectoryIfMissing(fileSystem, snapshots);
+  // Without this sync, a crash could take the directory, and with it snapshot files that were reported as durable.
+  if (!made) await fileSystem.syncDirectory(directory);
   await removeUnfinishedSnapshots(fileSystem, snapshots);
 }

@@ -206,6 +206,16 @@ describe("creation", () => {
     }
   });
 
+  test("that a crash cut off before the directory of snapshots was durable makes it so", async () => {
+    const db = await openDatabase();
+    await db.close();
+    const disk = new FaultyDisk();
+    const again = await openDatabase(db.directory, on(disk));
+    await again.checkpoint();
+    const synced = disk.calls.filter(({ call }) => call === "syncDirectory");
+    expect(synced.map(({ file }) => file)).toContain(db.directory);
+  });
+
   test("that failed at any call can be tried again", async () => {
     const calls = new FaultyDisk();
     await letGo(await openDatabase(freshPath(), on(calls)));
