@@ -84,7 +84,7 @@ export class Database<V = unknown, K extends Key = string>
   ): Promise<Database<V, Uint8Array>>;
   static open<V = unknown>(
     directory: string,
-    options?: DatabaseOptions & { readonly keys?: "string" },
+    options?: DatabaseOptions & { readonly keys?: "string" | undefined },
   ): Promise<Database<V>>;
   static open<V = unknown>(
     directory: string,
@@ -187,12 +187,11 @@ export class Database<V = unknown, K extends Key = string>
 
   /**
    * Runs a function that reads and writes through what it is given, and sees its own writes; they become one
-   * commit when it returns, and nothing if it throws. It runs at once and to its end: a promise from it is refused with
-   * `KV_INVALID_ARGUMENT`, and so are other writes to the database meanwhile.
-   *
-   * Resolves with what it returned and the commit's offset once acknowledged. A transaction that wrote nothing is no commit: it
-   * resolves once all that it can have read is acknowledged, with the offset of the last commit before it (one
-   * below the log's first offset if there is none). Rejects as `put`, or with what the function threw.
+   * commit when it returns, and nothing if it throws. It runs at once and to its end: a promise or a generator from it is
+   * refused with `KV_INVALID_ARGUMENT`, and so are other writes to the database meanwhile. Resolves with what it returned
+   * and the commit's offset once acknowledged. If it wrote nothing it is no commit: that resolves once all that it can have
+   * read is acknowledged, with the offset of the last commit before it (one below the log's first offset if there is
+   * none). Rejects as `put`, or with what the function threw.
    */
   async transaction<T>(
     run: (transaction: Transaction<V, K>) => Immediate<T>,
@@ -204,7 +203,7 @@ export class Database<V = unknown, K extends Key = string>
     return await this.#commits.transaction<T>(point, run, options);
   }
 
-  /** The present, kept as it is now: reading it costs what reading the database costs, and keeping it, what changes since. */
+  /** The present, kept as it is now at the cost of what changes since; with writes that the log may yet reject: `sync` first to have none. */
   snapshot(): View<V, K> {
     const { state, keys } = this.#point;
     return new View(state.fork(), keys, this.endOffset - 1, this.#now());
@@ -212,7 +211,8 @@ export class Database<V = unknown, K extends Key = string>
 
   /**
    * The database as it was after a commit, at a time or at a mark, built in memory from the nearest snapshot file and
-   * the log; what is not durable yet is waited for, and only that. Rejects with `KV_TARGET_OUT_OF_RANGE`, which says
+   * the log; what is not durable yet is waited for, and only that. At a time of which
+   * more may come (this very ms), it is the state so far. Rejects with `KV_TARGET_OUT_OF_RANGE`, which says
    * what can be reached (a time to come cannot), `KV_INVALID_ARGUMENT`, `KV_CORRUPT`, `KV_IO`, `KV_CLOSED`, the
    * signal's reason or, where what is waited for does not become durable, `KV_NO_SPACE` or `KV_FAILED`.
    */

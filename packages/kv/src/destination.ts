@@ -1,11 +1,17 @@
 // Where a restore goes: a path with nothing there, in no database; and the step that puts the whole there.
 
-import { basename, dirname, relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import type { FileSystem } from "@tidemark/wal";
 import { invalidArgument } from "./arguments.js";
 import { DatabaseError, hasCode } from "./errors.js";
 import { readIdentityFile } from "./identity-file.js";
-import { IDENTITY_NAME, isFileSystemError, listIfThere } from "./layout.js";
+import {
+  IDENTITY_NAME,
+  isFileSystemError,
+  listIfThere,
+  removeTree,
+  unlinkIfThere,
+} from "./layout.js";
 
 /** How far up databases are looked for. */
 const LEVELS_MAX = 64;
@@ -89,4 +95,10 @@ export async function publish(
     await fileSystem.rename(destination, temporary);
     throw error;
   }
+}
+
+/** Removes what was made for a destination; DATABASE first, so that what is left, if this fails, is no database. */
+export async function abandon(fileSystem: FileSystem, temporary: string): Promise<void> {
+  await unlinkIfThere(fileSystem, join(temporary, IDENTITY_NAME));
+  await removeTree(fileSystem, temporary);
 }

@@ -13,13 +13,13 @@ import {
   checkProperties,
   checkSignal,
 } from "./arguments.js";
-import { checkDestination, publish } from "./destination.js";
+import { abandon, checkDestination, publish } from "./destination.js";
 import { resolveClock, resolveFileSystem } from "./environment.js";
 import { corrupt, databaseError } from "./errors.js";
 import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
 import { createIdentity } from "./identity-file.js";
-import { logDirectory, removeTree, snapshotName, snapshotsDirectory } from "./layout.js";
+import { logDirectory, snapshotName, snapshotsDirectory } from "./layout.js";
 import { openExisting } from "./open-database.js";
 import { Pace } from "./pace.js";
 import { findDestination } from "./reach.js";
@@ -31,13 +31,13 @@ const CATCH_UP_STEP_MS = 10;
 
 export interface RestoreOptions {
   /** Only says what would be done, down to the count of entries; writes nothing. Default false. */
-  readonly dryRun?: boolean;
+  readonly dryRun?: boolean | undefined;
   /** Told now and then how far it is. */
-  readonly onProgress?: (progress: FoldProgress) => void;
-  readonly signal?: AbortSignal;
-  readonly fileSystem?: FileSystem;
+  readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+  readonly fileSystem?: FileSystem | undefined;
   /** ms since the Unix epoch; default `Date.now`. */
-  readonly clock?: () => number;
+  readonly clock?: (() => number) | undefined;
 }
 
 /** What a restore did, or would do. */
@@ -81,7 +81,8 @@ interface Restoring {
  * empty, is no link and lies in no database. The source may be open, here or in another process, or have crashed: it is opened read-only, and of one that is being
  * written, what its log states as durable can be reached (a moment after it is acknowledged). Durable when it resolves. Rejects, leaving nothing, with `KV_NOT_FOUND` (no source), `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
  * `KV_TARGET_OUT_OF_RANGE`, `KV_CORRUPT`, `KV_UNSUPPORTED_VERSION`, `KV_NO_SPACE`, `KV_IO` or the signal's reason.
- * What a crash leaves is a directory beside the destination, named for it and `.restoring-`, that is no database.
+ * What a crash leaves is a directory beside the destination, named for it and `.restoring-`, to be removed: no database, but in the
+ * moment before the last step. Of a live source whose log makes no notes (`noteAfterMs: 0`), the newest commits are out of reach.
  */
 export async function restore(
   source: string,
@@ -199,7 +200,7 @@ async function make(restoring: Restoring, destination: string) {
     return { ...reportOf(restoring, folded), dryRun: false, entries, logId };
   } catch (error) {
     // What cannot be removed stays, and is no database; why the restore failed matters more.
-    await removeTree(fileSystem, temporary).catch(() => undefined);
+    await abandon(fileSystem, temporary).catch(() => undefined);
     throw error;
   }
 }

@@ -4,29 +4,34 @@
 import { DatabaseError, databaseError } from "./errors.js";
 
 export class Work {
-  readonly #closing = new AbortController();
-  readonly #running = new Set<Promise<unknown>>();
+  /** What runs, and what ends it. A signal that lived as long as the database would remember every one derived from it. */
+  readonly #running = new Map<AbortController, Promise<unknown>>();
 
   /** Runs something that ends with the signal's reason when the caller's signal is aborted or `stop` is called. */
   async run<T>(
     signal: AbortSignal | undefined,
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const closing = this.#closing.signal;
-    const running = task(signal === undefined ? closing : AbortSignal.any([closing, signal]));
-    this.#running.add(running);
+    const ending = new AbortController();
+    const end = () => ending.abort(signal?.reason);
+    if (signal?.aborted === true) end();
+    signal?.addEventListener("abort", end);
+    const running = task(ending.signal);
+    this.#running.set(ending, running);
     try {
       return await running;
     } catch (error) {
       throw databaseError(error);
     } finally {
-      this.#running.delete(running);
+      signal?.removeEventListener("abort", end);
+      this.#running.delete(ending);
     }
   }
 
-  /** Ends everything, and resolves when it has ended. */
+  /** Ends everything, and resolves when it has ended. Nothing is to be run from then on. */
   async stop(): Promise<void> {
-    this.#closing.abort(new DatabaseError("KV_CLOSED", "the database was closed meanwhile"));
-    await Promise.allSettled(this.#running);
+    const reason = new DatabaseError("KV_CLOSED", "the database was closed meanwhile");
+    for (const ending of this.#running.keys()) ending.abort(reason);
+    await Promise.allSettled(this.#running.values());
   }
 }

@@ -315,6 +315,25 @@ describe("the destination", () => {
     expect(filesIn(db.directory)).toEqual(before);
   });
 
+  test("fault 40: what could not be removed after a failure is no database", async () => {
+    const db = await source();
+    const parent = temporaryDirectory();
+    const disk = new FaultyDisk();
+    disk.fail({ call: "rename", path: /copy$/ }, "EIO");
+    disk.fail({ call: "unlink", path: /(LOCK|\.snapshot)$/ }, "EIO");
+    const { fileSystem } = disk;
+    await refused("KV_IO", () =>
+      restore(db.directory, join(parent, "copy"), { offset: 15 }, { fileSystem }),
+    );
+    const unlinked = disk.calls.filter(({ call }) => call === "unlink").map(({ file }) => file);
+    const removal = unlinked.filter((file) => !/\.new$|\/log\//.test(file));
+    expect(basename(removal[0] as string)).toBe("DATABASE");
+    const [left] = readdirSync(parent) as [string];
+    expect(left).toMatch(/^copy\.restoring-/);
+    expect(readdirSync(join(parent, left)).sort()).toEqual(["log", "snapshots"]);
+    await refused("KV_CORRUPT", () => Database.open(join(parent, left)));
+  });
+
   test("is nothing after the caller's signal", async () => {
     const db = await openDatabase<number>();
     await Promise.all(Array.from({ length: 20_000 }, (_, n) => db.put(`k${n}`, n)));
