@@ -1,6 +1,7 @@
 // Many appends in flight, with all that may go on meanwhile: offsets in call order, and each acknowledged
 // when its durability says so.
 
+import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Log } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
@@ -18,7 +19,7 @@ import {
   temporaryDirectory,
   until,
 } from "./fixture.js";
-import { manifestOf } from "./store-bytes.js";
+import { batchesOf, manifestOf } from "./store-bytes.js";
 
 /** Whether a promise has settled, once everything that could has had its turn. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
@@ -109,6 +110,23 @@ describe("thousands of appends in flight", () => {
     expect(log.stats().durableCommits).toBeLessThan(200);
     expect((await reopened(log)).endOffset).toBe(2000);
   });
+});
+
+test("appends that wait together share batches of 16 KiB, and a batch of the caller's is one of its own", async () => {
+  const directory = temporaryDirectory();
+  const log = await openLog(directory, { segmentBytes: 2 ** 20, clock: () => 1_000_000 });
+  await Promise.all([
+    appendTogether(log, 3),
+    appendBatchOf(log, 4),
+    appendTogether(log, 200, 496),
+    appendBatchOf(log, 2),
+    appendBatchOf(log, 1),
+    appendTogether(log, 1, 40_000),
+    appendTogether(log, 1),
+  ]);
+  const counts = batchesOf(join(directory, "00000001.log")).map(({ header }) => header.count);
+  expect(counts).toEqual([3, 4, 32, 32, 32, 32, 32, 32, 8, 2, 1, 1, 1]);
+  expectNumbered(log, 0, 212);
 });
 
 test("a batch larger than a segment gets one of its own, and the next goes on behind it", async () => {
