@@ -178,10 +178,10 @@ describe("fault 70: a reader beside a writer in another process", () => {
       }
     };
     await Promise.all([
-      readBeside(scan, 60_000, ["LOG_TRUNCATED"]),
-      readBeside(pick, 4000, ["LOG_TRUNCATED", "LOG_OUT_OF_RANGE"]),
-      readBeside(follow, 8000, ["LOG_TRUNCATED"]),
-      readBeside(open, 20_000, ["LOG_TRUNCATED"]),
+      readBeside(scan, 150_000, ["LOG_TRUNCATED"]),
+      readBeside(pick, 10_000, ["LOG_TRUNCATED", "LOG_OUT_OF_RANGE"]),
+      readBeside(follow, 20_000, ["LOG_TRUNCATED"]),
+      readBeside(open, 50_000, ["LOG_TRUNCATED"]),
     ]);
     await writer.end();
     const [, start, end] = (await writer.said("closed")).split(" ").map(Number);
