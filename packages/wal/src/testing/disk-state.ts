@@ -144,13 +144,21 @@ export function* filesIn(
   }
 }
 
-/** Names what all files hold, by path: equal for directories that read the same. */
+/** Names what all files hold, by path, and the directories: equal for disks that read the same. */
 export function digestOf(root: DirectoryNode): string {
   const parts: string[] = [];
-  for (const { path, node } of filesIn(root)) {
-    parts.push(`${path}:${node.size}`);
+  addDigests(root, "", parts);
+  return parts.join(" ");
+}
+
+function addDigests(directory: DirectoryNode, path: string, parts: string[]): void {
+  parts.push(`${path}/`);
+  for (const name of [...directory.entries.keys()].sort()) {
+    const node = directory.entries.get(name);
+    if (node?.kind === "directory") addDigests(node, `${path}/${name}`, parts);
+    if (node?.kind !== "file") continue;
+    parts.push(`${path}/${name}:${node.size}`);
     for (const { current } of node.slots) parts.push(current.digest);
     if (node.unreadable.size > 0) parts.push([...node.unreadable].join("!"));
   }
-  return parts.join(" ");
 }

@@ -337,3 +337,16 @@ test("the order of calls under way follows from the seed", async () => {
   expect(await order(1)).toEqual(await order(1));
   expect(await order(1)).not.toEqual(await order(2));
 });
+
+test("an empty directory is another state than none", async () => {
+  const disk = new SimulatedDisk();
+  const digests: string[] = [];
+  disk.watch({
+    before: ({ call }) => {
+      if (call !== "syncDirectory") return;
+      for (const { digest } of disk.crashStates("P2")) digests.push(digest);
+    },
+  });
+  await disk.makeDirectory("/made");
+  expect(new Set(digests).size).toBe(2);
+});
