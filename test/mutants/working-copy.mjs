@@ -92,7 +92,7 @@ export class WorkingCopy {
   async build() {
     const args = ["node_modules/typescript/bin/tsc", "-b", "packages/wal", "packages/kv"];
     const { good, output } = await runNode(this.#root, args, { limitMs: BUILD_MS_MAX });
-    if (!good) throw new Error(`it does not compile:\n${output}`);
+    if (!good) throw new Error(`the copy does not compile:\n${output}`);
   }
 
   /**

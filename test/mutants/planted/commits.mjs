@@ -130,10 +130,10 @@ export const commits = [
     edits: [
       [
         "await committer.commit(segment.file, bytes, segment.size, true);",
-        "await committer\n        .commit(segment.file, bytes, segment.size, true)\n        .catch(() => segment.file.datasync());",
+        'await committer\n        .commit(segment.file, bytes, segment.size, true)\n        .catch((error: { call?: string }) => {\n          if (error.call !== "datasync") throw error;\n          return segment.file.datasync();\n        });',
       ],
     ],
-    tests: [crash("programs", "where calls fail"), log("environment", "is never tried again")],
+    tests: [log("power-cut", "fault 43:")],
   },
   {
     name: "failed-sync-only-rejects",

@@ -50,10 +50,7 @@ export const reading = [
         "const shown = extend(found, live ? found.endOffset : found.endOffset);",
       ],
     ],
-    tests: [
-      log("beside", "a reader does not see what is not durable"),
-      log("rejection", "is never shown to a reader"),
-    ],
+    tests: [log("beside", "a reader does not see what is not durable")],
   },
   {
     name: "reader-believes-at-once",

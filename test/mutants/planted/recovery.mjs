@@ -58,7 +58,12 @@ export const recovery = [
     name: "misplaced-trimmed",
     breaks: "a valid batch with another offset than is due counts as torn",
     file: TAIL,
-    edits: [["if (scan.stop.misplaced && !gap) throw", "if (scan.stop.misplaced && gap) throw"]],
+    edits: [
+      [
+        "if (scan.stop.misplaced && !gap) throw",
+        "if (scan.stop.misplaced && !gap && offset < 0) throw",
+      ],
+    ],
     tests: [log("corruption", "fault 16:", "fault 17:")],
   },
   {
@@ -186,8 +191,8 @@ export const recovery = [
     file: "packages/wal/src/directory.ts",
     edits: [
       [
-        'if (found.kind !== "store" || found.logId !== manifest.logId || !found.hasRecords) continue;',
-        'if (found.kind !== "store" || found.logId !== manifest.logId || found.hasRecords) continue;',
+        '    yield new LogError("LOG_CORRUPT", reason, {',
+        '    if (found.firstOffset < 0) yield new LogError("LOG_CORRUPT", reason, {',
       ],
     ],
     tests: [log("files", "fault 24:", "fault 29:")],

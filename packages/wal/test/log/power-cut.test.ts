@@ -107,6 +107,7 @@ test("fault 43: what is shown by an opening after a failed sync outlasts a power
   const log = await open(disk);
   await log.append(payloadOf(0));
   disk.fail({ call: "datasync", path: /\.log$/, times: 1, manner: "keeps" });
+  // Tried again it would succeed: it is not.
   await expect(log.append(payloadOf(1))).rejects.toMatchObject({ code: "LOG_FAILED" });
   for (const killed of crashesOf(disk, "P0")) {
     const { endOffset } = await open(killed);
