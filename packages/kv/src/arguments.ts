@@ -4,7 +4,9 @@ import { DatabaseError } from "./errors.js";
 
 /** Refuses what is no object, or has other properties than these. */
 export function checkProperties(name: string, given: unknown, known: readonly string[]): void {
-  if (typeof given !== "object" || given === null) throw invalid(name, "an object", given);
+  if (typeof given !== "object" || given === null || Array.isArray(given)) {
+    throw invalid(name, "an object", given);
+  }
   for (const key of Object.keys(given)) {
     if (known.includes(key)) continue;
     throw invalidArgument(

@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import { LogError } from "./errors.js";
-import { invalid } from "./options.js";
+import { callable, invalid } from "./options.js";
 
 /** Options of one append. */
 export interface AppendOptions {
@@ -21,7 +21,20 @@ export function readOnlyError(): LogError {
 }
 
 export function checkPayload(name: string, payload: unknown): LogError | undefined {
-  return payload instanceof Uint8Array ? undefined : invalid(name, "a Uint8Array", payload);
+  if (!(payload instanceof Uint8Array)) return invalid(name, "a Uint8Array", payload);
+  if (payload.length > 0 || hasMemory(payload)) return undefined;
+  return invalid(name, "a Uint8Array with its memory", "one that is detached or out of bounds");
+}
+
+/** An array whose memory was transferred or shrunk away has no length, like an empty one. */
+function hasMemory(payload: Uint8Array): boolean {
+  try {
+    // The one call that tells them apart on every version of Node.
+    payload.fill(0);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 export function checkPayloads(payloads: readonly Uint8Array[]): LogError | undefined {
@@ -54,7 +67,7 @@ export function checkTime(time: number | Date): number {
   return ms;
 }
 
-export function checkSignal(signal: AbortSignal | undefined): void {
+export function checkSignal(signal: unknown): void {
   if (signal === undefined || signal instanceof AbortSignal) return;
   throw invalid("signal", "an AbortSignal", signal);
 }
@@ -65,4 +78,13 @@ export function checkDirectory(directory: string): string {
     return resolve(directory);
   }
   throw invalid("directory", "a path", directory);
+}
+
+/** What long work may be given to be watched by. */
+export function checkWatch(watch: {
+  readonly signal?: unknown;
+  readonly onProgress?: unknown;
+}): void {
+  checkSignal(watch.signal);
+  if (watch.onProgress !== undefined) callable("onProgress", watch.onProgress);
 }

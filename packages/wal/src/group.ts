@@ -60,7 +60,7 @@ export class Group {
     return this.#batches[this.#written];
   }
 
-  /** Copies one payload; it may share a batch with others of the same time. */
+  /** Copies one payload; it may share a batch with others of the same time. Where that throws, nothing was taken. */
   add(payload: Uint8Array, offset: number, time: number): void {
     const recordLength = RECORD_PREFIX_LENGTH + payload.length;
     const last = this.#batches[this.#batches.length - 1];
@@ -69,15 +69,15 @@ export class Group {
       !last.whole &&
       last.time === time &&
       last.bodyLength + recordLength <= SHARED_BODY_BYTES_MAX;
-    // First of all: where memory runs out, nothing has been taken.
     this.#reserve(BATCH_HEADER_LENGTH + recordLength);
+    const end = this.#put(payload, this.#length + (joins ? 0 : BATCH_HEADER_LENGTH));
     const batch = joins ? last : this.#begin(offset, time, false);
-    this.#put(payload);
+    this.#length = end;
     batch.bodyLength += recordLength;
     batch.count += 1;
   }
 
-  /** Copies payloads as one batch of their own. */
+  /** Copies payloads as one batch of their own. Where that throws, nothing was taken. */
   addWhole(
     payloads: readonly Uint8Array[],
     bodyLength: number,
@@ -85,8 +85,12 @@ export class Group {
     time: number,
   ): void {
     this.#reserve(BATCH_HEADER_LENGTH + bodyLength);
+    const start = this.#length + BATCH_HEADER_LENGTH;
+    let end = start;
+    for (const payload of payloads) end = this.#put(payload, end);
+    assert(end - start === bodyLength, "payloads do not change while they are copied");
     const batch = this.#begin(offset, time, true);
-    for (const payload of payloads) this.#put(payload);
+    this.#length = end;
     batch.bodyLength = bodyLength;
     batch.count = payloads.length;
   }
@@ -124,16 +128,17 @@ export class Group {
     this.#bytes = grown;
   }
 
-  #put(payload: Uint8Array): void {
+  /** Writes a record at `start`; returns where it ends. */
+  #put(payload: Uint8Array, start: number): number {
     const bytes = this.#bytes;
     const { length } = payload;
-    let at = this.#length;
+    let at = start;
     bytes[at++] = length;
     bytes[at++] = length >>> 8;
     bytes[at++] = length >>> 16;
     bytes[at++] = length >>> 24;
     bytes.set(payload, at);
-    this.#length = at + length;
+    return at + length;
   }
 
   /** The batches, from the next one on, that take at most `lengthMax` bytes and are no later than `timeMax`: at least one. */

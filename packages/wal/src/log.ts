@@ -29,6 +29,7 @@ import {
   checkKeys,
   invalid,
   type LogOptions,
+  or,
   resolveOptions,
   whole,
 } from "./options.js";
@@ -173,8 +174,8 @@ export class Log implements AsyncDisposable {
     this.#checkOpen();
     checkKeys("range", range, ["from", "to"]);
     const { startOffset, endOffset } = this.#list;
-    const from = whole("from", range.from ?? startOffset, 0, Number.MAX_SAFE_INTEGER);
-    const to = whole("to", range.to ?? endOffset, 0, Number.MAX_SAFE_INTEGER);
+    const from = whole("from", or(range.from, startOffset), 0, Number.MAX_SAFE_INTEGER);
+    const to = whole("to", or(range.to, endOffset), 0, Number.MAX_SAFE_INTEGER);
     if (from > endOffset) throw this.#outOfRange(from, endOffset);
     if (to > endOffset) throw this.#outOfRange(to, endOffset);
     return readRecords(this.#list, from, to);
@@ -190,7 +191,7 @@ export class Log implements AsyncDisposable {
     checkKeys("options of follow", options, ["from", "signal"]);
     checkSignal(options.signal);
     const { startOffset } = this.#list;
-    const from = whole("from", options.from ?? startOffset, 0, Number.MAX_SAFE_INTEGER);
+    const from = whole("from", or(options.from, startOffset), 0, Number.MAX_SAFE_INTEGER);
     if (from > this.endOffset) throw this.#outOfRange(from, this.endOffset);
     const followed = {
       list: this.#list,

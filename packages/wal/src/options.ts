@@ -170,13 +170,28 @@ function checkReadOnly(options: LogOptions): void {
   }
 }
 
+const CALLS: readonly (keyof FileSystem)[] = [
+  "open",
+  "openSync",
+  "create",
+  "makeDirectory",
+  "list",
+  "listSync",
+  "rename",
+  "unlink",
+  "removeDirectory",
+  "syncDirectory",
+  "sizeSync",
+  "openCommitter",
+  "identity",
+  "processExists",
+];
+
 /** Anything with the calls of one; what else it is shows when it is used. */
 export function resolveFileSystem(fileSystem: FileSystem | undefined): FileSystem {
   if (fileSystem === undefined) return nodeFileSystem;
   const known = typeof fileSystem === "object" && fileSystem !== null;
-  if (known && typeof fileSystem.open === "function" && typeof fileSystem.openSync === "function") {
-    return fileSystem;
-  }
+  if (known && CALLS.every((call) => typeof fileSystem[call] === "function")) return fileSystem;
   throw invalid("fileSystem", "a FileSystem", fileSystem);
 }
 
@@ -204,7 +219,9 @@ function resolveAncestry(ancestry: Ancestry): Ancestry {
 
 /** Refuses what is no plain set of the known options. */
 export function checkKeys(name: string, value: object, known: readonly string[]): void {
-  if (typeof value !== "object" || value === null) throw invalid(name, "an object", value);
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw invalid(name, "an object", value);
+  }
   for (const key of Object.keys(value)) {
     if (!known.includes(key)) {
       throw new LogError("LOG_INVALID_ARGUMENT", `unknown key ${JSON.stringify(key)} in ${name}`, {
@@ -227,11 +244,11 @@ function later<T>(callback: (value: T) => void): (value: T) => void {
 }
 
 /** Only what is not given gets the default: null is a value, and not a sensible one. */
-function or<T>(value: T | undefined, fallback: T): T {
+export function or<T>(value: T | undefined, fallback: T): T {
   return value === undefined ? fallback : value;
 }
 
-function flag(name: string, value: unknown): boolean {
+export function flag(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw invalid(name, "true or false", value);
 }
@@ -241,7 +258,7 @@ function oneOf<T extends string>(name: string, value: T, allowed: readonly T[]):
   throw invalid(name, allowed.join(", "), value);
 }
 
-function callable<T>(name: string, value: T): T {
+export function callable<T>(name: string, value: T): T {
   if (typeof value === "function") return value;
   throw invalid(name, "a function", value);
 }

@@ -2,7 +2,7 @@
 // before the first damage, or those behind the last. Whatever that leaves out is copied aside first, so a
 // repair can be undone by hand; the change itself is one replacement of the manifest.
 
-import { checkDirectory, checkSignal } from "./arguments.js";
+import { checkDirectory, checkWatch } from "./arguments.js";
 import { type EntryMap, filesAtFault, listEntries } from "./directory.js";
 import { ioError, LogError } from "./errors.js";
 import {
@@ -20,7 +20,7 @@ import type { Manifest } from "./manifest.js";
 import { readManifest } from "./manifest-file.js";
 import { join, MANIFEST, storeId, storeName } from "./names.js";
 import { notFound } from "./opening.js";
-import { checkKeys, invalid, resolveFileSystem } from "./options.js";
+import { checkKeys, flag, invalid, or, resolveFileSystem } from "./options.js";
 import { rebuildManifest } from "./rebuild-manifest.js";
 import { planRepair, type RepairPlan } from "./repair-plan.js";
 import { applyRepair } from "./repair-steps.js";
@@ -71,12 +71,13 @@ export async function repairLog(
   if (keep !== undefined && keep !== "before" && keep !== "after") {
     throw invalid("keep", `"before" or "after"`, keep);
   }
-  checkSignal(options.signal);
+  const dryRun = flag("dryRun", or(options.dryRun, false));
+  checkWatch(options);
   const fileSystem = resolveFileSystem(options.fileSystem);
   if (!holdsLog(listEntries(fileSystem, absolute))) throw notFound(absolute);
   const lock = await acquireLock(fileSystem, absolute, Date.now);
   try {
-    return await repair(fileSystem, absolute, keep, options);
+    return await repair(fileSystem, absolute, keep, dryRun, options);
   } catch (cause) {
     throw cause instanceof LogError || options.signal?.aborted === true
       ? cause
@@ -95,7 +96,8 @@ async function repair(
   fileSystem: FileSystem,
   directory: string,
   keep: "before" | "after" | undefined,
-  { dryRun, ...watch }: Watch & { readonly dryRun?: boolean },
+  dryRun: boolean,
+  watch: Watch,
 ): Promise<RepairReport> {
   const entries = listEntries(fileSystem, directory) ?? new Map();
   const found = manifestOf(fileSystem, directory, entries);
@@ -108,8 +110,7 @@ async function repair(
   refuseUnknown(manifest, directory, missed);
   const plan = planRepair(manifest, found.damage.length > 0, segments, faults, keep);
   const report = reportOf(plan, segments, damage);
-  if (damage.length === 0 || dryRun === true)
-    return { ...report, changed: false, aside: undefined };
+  if (damage.length === 0 || dryRun) return { ...report, changed: false, aside: undefined };
   return { ...report, changed: true, aside: await applyRepair(fileSystem, directory, plan) };
 }
 

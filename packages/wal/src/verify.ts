@@ -1,6 +1,6 @@
 // Verifying a log, at rest or beside its writer. Read-only; damage is listed, not thrown.
 
-import { checkDirectory, checkSignal } from "./arguments.js";
+import { checkDirectory, checkWatch } from "./arguments.js";
 import { filesAtFault, listEntries } from "./directory.js";
 import { LogError } from "./errors.js";
 import {
@@ -61,7 +61,7 @@ export async function verifyLog(
 ): Promise<VerifyReport> {
   checkKeys("options", options, ["fileSystem", "signal", "onProgress"]);
   const absolute = checkDirectory(directory);
-  checkSignal(options.signal);
+  checkWatch(options);
   const fileSystem = resolveFileSystem(options.fileSystem);
   for (let attempt = 1; ; attempt++) {
     const startMs = performance.now();
