@@ -1,4 +1,4 @@
-// The input: one day of flights in the United States, from the npm package vega-datasets.
+// The input: flights in the United States in the order of their time of day, from the npm package vega-datasets.
 // Invariant: in order of departure, as in the file, so that the index of a flight is a place in the day.
 
 import { readFile } from "node:fs/promises";
