@@ -102,11 +102,11 @@ export const commits = [
   {
     name: "batch-split",
     breaks: "appendBatch makes a batch of each record, so that a crash can leave half of them",
-    file: "packages/wal/src/group.ts",
+    file: WRITER,
     edits: [
       [
-        "    this.#reserve(BATCH_HEADER_LENGTH + bodyLength);\n    const batch = this.#begin(offset, time, true);\n    for (const payload of payloads) this.#put(payload);\n    batch.bodyLength = bodyLength;\n    batch.count = payloads.length;",
-        "    for (const [index, payload] of payloads.entries()) {\n      this.#reserve(BATCH_HEADER_LENGTH + bodyLength);\n      const batch = this.#begin(offset + index, time, true);\n      this.#put(payload);\n      batch.bodyLength = RECORD_PREFIX_LENGTH + payload.length;\n      batch.count = 1;\n    }",
+        "group.addWhole(payloads, bodyLength, this.#endOffset, this.#parts.clock.now());",
+        "const time = this.#parts.clock.now();\n    for (const [index, payload] of payloads.entries()) {\n      const length = RECORD_PREFIX_LENGTH + payload.length;\n      group.addWhole([payload], length, this.#endOffset + index, time);\n    }",
       ],
     ],
     tests: [crash("faults", "fault 3:"), log("tail", "fault 3:")],
