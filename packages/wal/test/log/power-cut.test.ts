@@ -88,6 +88,16 @@ test("fault 30: a directory that killed openers have made is durable once a reco
   }
 });
 
+test("fault 32: what truncateFrom leaves is durable when it resolves, also where it cuts nothing", async () => {
+  for (const from of [0, 3, 60, 70]) {
+    const disk = new SimulatedDisk();
+    const log = await open(disk, { durability: "os" });
+    for (let number = 0; number < 70; number++) await log.append(payloadOf(number));
+    await log.truncateFrom(from);
+    for (const left of crashesOf(disk, "P2")) expect((await open(left)).endOffset).toBe(from);
+  }
+});
+
 test("fault 39: what a repair leaves out outlasts a power cut at any of its calls", async () => {
   const disk = new SimulatedDisk();
   const log = await open(disk);
