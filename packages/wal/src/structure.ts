@@ -170,15 +170,16 @@ export class Structure {
       const dropped = list.segments.filter((segment) => !kept.includes(segment));
       const first = kept[0];
       if (dropped.length === 0 || first === undefined) return;
+      // Rotation goes on meanwhile, also between two attempts: only what was dropped goes.
+      const left = () => list.segments.filter((segment) => !dropped.includes(segment));
       const dropping = [...this.#state.dropping, ...dropped.map(({ id }) => id)];
-      const change = { segments: kept, dropping, startOffset: first.baseOffset };
-      await this.#replace(change).catch(async (error: unknown) => {
+      const rest = { dropping, startOffset: first.baseOffset };
+      await this.#replace({ segments: left(), ...rest }).catch(async (error: unknown) => {
         this.#tolerateNoSpace("drop", error);
         await giveUpSpare(place);
-        await this.#replace(change);
+        await this.#replace({ segments: left(), ...rest });
       });
-      // Rotation goes on meanwhile: only what was dropped goes.
-      list.replace(list.segments.filter((segment) => !dropped.includes(segment)));
+      list.replace(left());
       list.startOffset = first.baseOffset;
       list.wake();
       counters.segmentsDropped += dropped.length;
