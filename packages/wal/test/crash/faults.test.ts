@@ -2,11 +2,11 @@
 // disks that a crash of it can leave.
 
 import { Log } from "@tidemark/wal";
-import { type CrashProfile, SimulatedDisk } from "@tidemark/wal/testing";
+import { type CrashProfile, type CrashTally, SimulatedDisk } from "@tidemark/wal/testing";
 import { describe, expect, test } from "vitest";
-import { type Effort, explore, type Tally } from "./explore.js";
+import { type Effort, explore } from "./explore.js";
 import { DIRECTORY, logOptions, type Program, payloadOf, type Step } from "./program.js";
-import { show } from "./run.js";
+import { show } from "./show.js";
 
 const POWER: readonly CrashProfile[] = ["P1", "P2", "P3"];
 const ALL: readonly CrashProfile[] = ["P0", ...POWER];
@@ -26,7 +26,7 @@ function atOnce(program: Program, orderSeed: number): Program {
   return { ...program, orderSeed, steps: program.steps.filter((step) => step !== settle) };
 }
 
-function look(program: Program, effort: Partial<Effort>): Promise<Tally> {
+function look(program: Program, effort: Partial<Effort>): Promise<CrashTally> {
   const usual = { profiles: ALL, budget: 40, deepOneIn: 200, seed: 1 };
   return explore(program, { ...usual, ...effort });
 }
@@ -146,7 +146,7 @@ describe("fault 44: an error that comes a sync late", () => {
   test("poisons the log then, and opening again makes durable what it shows", async () => {
     const disk = new SimulatedDisk();
     const options = {
-      ...logOptions({ durability: "commit", steps: [] }, () => 1),
+      ...logOptions({ durability: "commit" }, () => 1),
       fileSystem: disk,
     };
     const log = await Log.open(DIRECTORY, options);

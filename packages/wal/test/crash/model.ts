@@ -52,20 +52,29 @@ export class Model {
   serial = 0;
   doubtful = false;
   /** Truncations of the end under way. */
-  truncating = 0;
+  #truncating = 0;
 
   get count(): number {
     return this.#operations.length;
   }
 
   begin(operation: Operation): Operation {
+    if (operation.kind === "truncation") this.#truncating += 1;
     this.#operations.push(operation);
     return operation;
   }
 
   /** An operation is done; from now on a crash spares it, of the machine too if it is durable. */
   done(operation: Operation, durable: boolean): void {
+    if (operation.kind === "truncation") this.#truncating -= 1;
     this.spare(this.#operations.indexOf(operation) + 1, durable);
+  }
+
+  /** An operation was refused. By a poisoned log: then it may be there or not, and opening says which. */
+  fail(operation: Operation, poisoned: boolean): void {
+    if (operation.kind === "truncation") this.#truncating -= 1;
+    if (poisoned) operation.doubtful = true;
+    else operation.rejected = true;
   }
 
   spare(count: number, durable: boolean): void {
@@ -75,7 +84,7 @@ export class Model {
 
   /** The log itself says up to which offset everything is durable. */
   spareBelow(durableOffset: number): void {
-    if (this.truncating > 0) return;
+    if (this.#truncating > 0) return;
     let end = 0;
     let spared = 0;
     for (const [index, operation] of this.#operations.entries()) {
@@ -111,7 +120,7 @@ export class Model {
     this.#machine = operations;
     this.startMin = shown.startOffset;
     this.startMax = shown.startOffset;
-    this.truncating = 0;
+    this.#truncating = 0;
   }
 }
 
@@ -140,6 +149,13 @@ export function judge(shown: Shown, facts: Facts, crash: "process" | "machine"):
         : [...held, ...operation.records];
   }
   return `ends at ${endOffset}: not what it held after any of ${spared} to ${facts.operations.length} operations${nearest}`;
+}
+
+/** After damage, and where the disk has lied: the log may hold less, and nothing else. */
+export function judgeDamaged(shown: Shown, facts: Facts): string | undefined {
+  const least = { ...facts, spared: { process: 0, machine: 0 }, startMin: 0 };
+  const verdict = judge(shown, least, "machine");
+  return typeof verdict === "string" ? verdict : undefined;
 }
 
 function difference(

@@ -31,13 +31,18 @@ export interface Program {
   /** Decides in which order calls under way come about; without it each is over at once. */
   readonly orderSeed?: number;
   readonly retentionBytes?: number;
+  /** Syncs that do nothing and say nothing, of all paths that match this pattern. */
+  readonly lies?: { readonly call: "datasync" | "sync" | "syncDirectory"; readonly path: string };
   readonly steps: readonly Step[];
 }
 
 export const DIRECTORY = "/log";
 export const SEGMENT_BYTES = 4096;
 
-export function logOptions(program: Program, clock: () => number): LogOptions {
+export function logOptions(
+  program: Pick<Program, "durability" | "retentionBytes">,
+  clock: () => number,
+): LogOptions {
   const { durability, retentionBytes } = program;
   return {
     durability,

@@ -2,10 +2,11 @@
 // longer, CRASH_SEED makes other programs. The seed is printed with what was looked at, and with what is wrong.
 
 import { crc32 } from "@tidemark/wal";
+import { CrashTally } from "@tidemark/wal/testing";
 import fc from "fast-check";
 import { describe, test } from "vitest";
 import wal from "../../package.json" with { type: "json" };
-import { type Effort, explore, Tally } from "./explore.js";
+import { type Effort, explore } from "./explore.js";
 import { programs } from "./programs.js";
 
 /** The same for each run of a version. */
@@ -13,7 +14,7 @@ const SEED = Number(process.env["CRASH_SEED"] ?? crc32(Buffer.from(wal.version))
 const MS = Number(process.env["CRASH_SECONDS"] ?? 5) * 1000;
 
 async function lookAtPrograms(faults: boolean, effort: Omit<Effort, "seed">): Promise<void> {
-  const tally = new Tally();
+  const tally = new CrashTally();
   const start = performance.now();
   await fc.assert(
     fc.asyncProperty(programs(faults), fc.nat(1_000_000), async (program, seed) => {

@@ -1,8 +1,9 @@
 // That the exploration can fail: a disk that only says that it synced is a log that forgot the sync, and each
 // sync of the log is there because some crash needs it.
 
+import { CrashViolation } from "@tidemark/wal/testing";
 import { expect, test } from "vitest";
-import { explore } from "./explore.js";
+import { explore, replay } from "./explore.js";
 import type { Program } from "./program.js";
 
 const growing: Program = {
@@ -57,9 +58,10 @@ test("nothing is seen where every sync is honest", async () => {
 });
 
 test.each(cases)("it is seen where %s", async (_name, call, path, program) => {
-  const forgetful = explore(program, {
-    ...effort,
-    arrange: (disk) => disk.fail({ call, path, manner: "lies" }),
-  });
-  await expect(forgetful).rejects.toThrow();
+  const forgetful = { ...program, lies: { call, path: path.source } };
+  const violation = await explore(forgetful, effort).catch((error: unknown) => error);
+  expect(violation).toBeInstanceOf(CrashViolation);
+  // What it prints shows it again.
+  const [, where = ""] = /CRASH_REPLAY='(.*)' npx/.exec(String(violation)) ?? [];
+  await expect(replay(JSON.parse(where))).rejects.toThrow(CrashViolation);
 });
