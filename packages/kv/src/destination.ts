@@ -97,8 +97,21 @@ export async function publish(
   }
 }
 
+/** Makes the name of a directory durable. One above that this process may not open is not its to make so. */
+export async function syncName(fileSystem: FileSystem, directory: string): Promise<void> {
+  try {
+    await fileSystem.syncDirectory(dirname(directory));
+  } catch (error) {
+    if (!isFileSystemError(error, "EACCES") && !isFileSystemError(error, "EPERM")) throw error;
+  }
+}
+
 /** Removes what was made for a destination; DATABASE first, so that what is left, if this fails, is no database. */
 export async function abandon(fileSystem: FileSystem, temporary: string): Promise<void> {
+  // Without this sync, a crash could bring back the destination's name, where it was taken back, for part of it.
+  await fileSystem.syncDirectory(dirname(temporary));
   await unlinkIfThere(fileSystem, join(temporary, IDENTITY_NAME));
+  // Without this one, a crash could bring back DATABASE without what is removed now: an empty database.
+  await fileSystem.syncDirectory(temporary);
   await removeTree(fileSystem, temporary);
 }

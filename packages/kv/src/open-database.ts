@@ -9,6 +9,7 @@ import {
   type RecoveryReport as LogRecoveryReport,
 } from "@tidemark/wal";
 import { checkPath, invalidArgument } from "./arguments.js";
+import { syncName } from "./destination.js";
 import type { Mark } from "./entry.js";
 import { corrupt, DatabaseError, hasCode } from "./errors.js";
 import { type FoldSource, fold, loadState, openBase, type SkippedSnapshot } from "./fold.js";
@@ -71,7 +72,7 @@ export async function openDatabase(
   try {
     const settled = !options.readOnly || log.recovery.orderly;
     const ahead = await checkFit(source, snapshots, settled);
-    if (!options.readOnly) await finishCreation(directory, options);
+    if (!options.readOnly) await finishCreation(directory, options, log);
     const pace = new Pace();
     const endOffset = log.acknowledgedOffset;
     const folded = await fold(source, endOffset, { pace }, loadState);
@@ -253,7 +254,16 @@ async function isSound(source: FoldSource, file: SnapshotFile): Promise<boolean>
 }
 
 /** The directory of snapshots comes last of all: where it is, there must be a log. */
-async function finishCreation(directory: string, { fileSystem }: ResolvedOptions): Promise<void> {
+async function finishCreation(
+  directory: string,
+  { fileSystem }: ResolvedOptions,
+  log: Log,
+): Promise<void> {
+  // Without this, a crash could take a restored database's name from under its first commits: who restored it may
+  // have died before the name was durable.
+  if (log.ancestry !== undefined && log.endOffset === log.startOffset) {
+    await syncName(fileSystem, directory);
+  }
   const snapshots = snapshotsDirectory(directory);
   const made = await makeDirectoryIfMissing(fileSystem, snapshots);
   // Without this sync, a crash could take the directory, and with it snapshot files that were reported as durable.

@@ -92,3 +92,45 @@ test("fault 40: a power cut after a restore leaves the whole of it", async () =>
   await restore(DIRECTORY, "/copy", { offset: 9 }, { fileSystem: disk });
   for (const left of cutsOf(disk)) await expectHeld(left, wanted.slice(0, 10), "/copy");
 });
+
+describe("fault 40: a restore that ends between the rename to its destination and the sync of that name", () => {
+  /** A database with ten commits and more, closed, and its process's disk. */
+  async function closed() {
+    const disk = new SimulatedDisk();
+    const { database, wanted } = await filled(disk);
+    await database.close();
+    return { disk, wanted: wanted.slice(0, 10) };
+  }
+
+  test("is a database whose name lasts, once it was opened and before it is written", async () => {
+    const { disk, wanted } = await closed();
+    const work = () => restore(DIRECTORY, "/copy", { offset: 9 }, { fileSystem: disk });
+    const killed = (await momentsOf(disk, work)).at(-1)?.crash({ profile: "P0" });
+    if (killed === undefined) throw new Error("the last call of a restore syncs its name");
+    const copy = await open(killed, "/copy");
+    await copy.put("key 99", 99);
+    for (const left of cutsOf(killed)) await expectHeld(left, [...wanted, ["key 99", 99]], "/copy");
+  });
+
+  test("because that fails leaves no part of it, and nothing that opens as an empty database", async () => {
+    const { disk, wanted } = await closed();
+    disk.fail({ call: "syncDirectory", path: /^\/$/, after: 2, times: 1 });
+    const moments = await momentsOf(disk, async () => {
+      const restored = restore(DIRECTORY, "/copy", { offset: 9 }, { fileSystem: disk });
+      await expect(restored).rejects.toMatchObject({ code: "KV_IO" });
+    });
+    for (const left of [...moments, disk].flatMap((moment) => [...cutsOf(moment)])) {
+      for (const { name } of left.listSync("/").filter((entry) => entry.name.startsWith("copy"))) {
+        const opened = Database.open(`/${name}`, {
+          createIfMissing: false,
+          log: { fileSystem: left },
+        });
+        const held = await opened
+          .then((database) => [...database.entries()])
+          .catch(() => undefined);
+        expect(held ?? wanted).toEqual(wanted);
+        if (name === "copy") expect(held).toBeDefined();
+      }
+    }
+  });
+});
