@@ -4,6 +4,7 @@
 
 import { commits } from "./planted/commits.mjs";
 import { database } from "./planted/database.mjs";
+import { databaseCrashes } from "./planted/database-crashes.mjs";
 import { formats } from "./planted/formats.mjs";
 import { locks } from "./planted/locks.mjs";
 import { reading } from "./planted/reading.mjs";
@@ -35,4 +36,5 @@ export const mutants = [
   ...formats,
   ...locks,
   ...database,
+  ...databaseCrashes,
 ];

@@ -1,0 +1,142 @@
+// What databases must hold after a crash, told from what was asked of them and what they answered. What one holds
+// is always what it held after some number of its commits: at least those that the crash spares, at most all.
+
+/** What a database holds, in key order, as text: of each value which one it is, and its length. */
+export type Contents = string;
+
+export interface Commit {
+  readonly offset: number;
+  /** In ms. */
+  readonly time: number;
+  /** After it. */
+  readonly contents: Contents;
+}
+
+/** What is known of one database at one moment. */
+export interface DatabaseFacts {
+  readonly directory: string;
+  /** By offset; the last ones may not be acknowledged. */
+  readonly commits: readonly Commit[];
+  /** The first state that can be gone back to. */
+  readonly first: number;
+  /** So many commits at least are there after a crash of the process, or of the machine. */
+  readonly spared: { readonly process: number; readonly machine: number };
+  /** End offset of the newest snapshot file that is durable. */
+  readonly snapshotOffset: number;
+  /** False while it is being made, and where that failed: then there is nothing, or the whole. */
+  readonly made: boolean;
+}
+
+/** What is known at one moment. */
+export interface Facts {
+  readonly databases: readonly DatabaseFacts[];
+  /** The disk has kept quiet about something: what it holds may be less than it said. */
+  readonly doubtful: boolean;
+}
+
+/** A state that was gone back to. */
+export interface ShownPast {
+  readonly offset: number;
+  readonly time: number;
+  readonly contents: Contents;
+}
+
+/** What opening a database showed. */
+export interface ShownDatabase {
+  readonly endOffset: number;
+  readonly durableOffset: number;
+  readonly contents: Contents;
+  /** In order; each commit that can be reached, or some of them. */
+  readonly past: readonly ShownPast[];
+  /** There was no log before. */
+  readonly created: boolean;
+  /** End offset of the snapshot file that opening began from; 0 if from the log alone. */
+  readonly snapshotOffset: number;
+  /** Count of snapshot files that could not be used. */
+  readonly skipped: number;
+}
+
+/** A directory that could not be opened, or a state that could not be gone back to. */
+export interface Refusal {
+  readonly refused: string;
+  readonly message: string;
+}
+
+/** What all directories showed, by path. */
+export type Shown = ReadonlyMap<string, ShownDatabase | Refusal>;
+
+/** One database of a program: its commits as far as they are known to count. */
+export class DatabaseModel {
+  readonly directory: string;
+  readonly first: number;
+  made = false;
+  snapshotOffset = 0;
+  #commits: Commit[];
+  #process: number;
+  #machine: number;
+
+  /** `commits`: those that it is made with, the last of which is the first that can be gone back to. */
+  constructor(directory: string, commits: readonly Commit[] = []) {
+    this.directory = directory;
+    this.#commits = [...commits];
+    this.first = Math.max(0, commits.length - 1);
+    this.snapshotOffset = commits.length;
+    this.#process = commits.length;
+    this.#machine = commits.length;
+  }
+
+  get commits(): readonly Commit[] {
+    return this.#commits;
+  }
+
+  get spared(): { readonly process: number; readonly machine: number } {
+    return { process: this.#process, machine: this.#machine };
+  }
+
+  /** What it holds with all commits below an offset. */
+  at(endOffset: number): Contents {
+    return contentsAt(this.#commits, endOffset);
+  }
+
+  /** A commit that takes an offset: what had it, or one above, does not count. */
+  begin(commit: Commit): Commit {
+    this.#commits = [...this.#commits.slice(0, commit.offset), commit];
+    return commit;
+  }
+
+  /** A commit is rejected: it does not count, nor does any above it. */
+  reject(commit: Commit): void {
+    if (this.#commits[commit.offset] !== commit) return;
+    this.#commits = this.#commits.slice(0, commit.offset);
+  }
+
+  /** The commits below an offset are there after a crash of the process; of the machine too if they are durable. */
+  spare(endOffset: number, durable: boolean): void {
+    this.#process = Math.max(this.#process, endOffset);
+    if (durable) this.#machine = Math.max(this.#machine, endOffset);
+  }
+
+  /** What only a living machine holds may be gone. */
+  losePower(): void {
+    this.#process = this.#machine;
+  }
+
+  /** Takes what opening showed as all that there is, of which it promises that it lasts. */
+  restart(endOffset: number): void {
+    this.#commits = this.#commits.slice(0, endOffset);
+    this.#process = endOffset;
+    this.#machine = endOffset;
+  }
+
+  facts(): DatabaseFacts {
+    const { directory, commits, first, spared, snapshotOffset, made } = this;
+    return { directory, commits, first, spared, snapshotOffset, made };
+  }
+}
+
+export function contentsAt(commits: readonly Commit[], endOffset: number): Contents {
+  if (endOffset === 0) return "";
+  const last = commits[endOffset - 1];
+  if (last === undefined) throw new RangeError(`there are ${commits.length} commits`);
+  return last.contents;
+}

@@ -1,0 +1,112 @@
+// Programs for a database: what a workload does, as plain values that can be printed, shrunk and run again.
+
+import type { DatabaseOptions } from "@tidemark/kv";
+import type { Durability } from "@tidemark/wal";
+import type { CrashProfile, FaultPlan } from "@tidemark/wal/testing";
+
+/** What one write does to one key, a number; without `bytes` it deletes it. */
+export interface Change {
+  readonly key: number;
+  /** Length of the new value. */
+  readonly bytes?: number;
+}
+
+/** Which files the calls are on that fail. */
+export type Place = "anywhere" | "log" | "snapshots" | "copies" | "root";
+
+/** Nothing is waited for but where it says so. */
+export type Step =
+  | { readonly do: "write"; readonly change: Change; readonly sync?: boolean }
+  | { readonly do: "batch"; readonly changes: readonly Change[]; readonly sync?: boolean }
+  /** Reads its own writes. `throws`: it comes to nothing. */
+  | {
+      readonly do: "transaction";
+      readonly changes: readonly Change[];
+      readonly sync?: boolean;
+      readonly throws?: boolean;
+    }
+  /** Waits for everything under way. */
+  | { readonly do: "settle" }
+  /** Lets what is under way go on for so many turns of the event loop. */
+  | { readonly do: "turns"; readonly count: number }
+  | { readonly do: "sync" }
+  | { readonly do: "clock"; readonly ms: number }
+  /** Takes a view of the present, held from then on. */
+  | { readonly do: "snapshot" }
+  /** Takes a view of the past, this percentage of all commits back, held from then on. */
+  | { readonly do: "at"; readonly percent: number; readonly by: "offset" | "time" }
+  | { readonly do: "checkpoint" }
+  /**
+   * Restores into a directory of its own, as another process. `"beside"` the writer, to an offset; or waits, closes
+   * and opens again around it. `killAfter`: that process is killed after so many calls. `goOn`: from then on the copy
+   * is the program's database.
+   */
+  | {
+      readonly do: "restore";
+      readonly percent: number;
+      readonly by: "beside" | "offset" | "time";
+      readonly goOn?: boolean;
+      readonly killAfter?: number;
+    }
+  /** Opens it read-only as another process, beside the writer. */
+  | { readonly do: "reader" }
+  /** `verifyLog` on the log of the database, beside the writer. */
+  | { readonly do: "verify" }
+  /** Closes in order, and opens again; in between `repairLog` finds nothing to do. */
+  | { readonly do: "reopen"; readonly repair?: boolean }
+  /** Calls that fail from now on; until the database is opened anew and that fails. */
+  | ({ readonly do: "fail"; readonly place: Place } & Omit<FaultPlan, "path">)
+  /** From now on the disk has room for so many bytes more. */
+  | { readonly do: "space"; readonly bytes: number }
+  /** Crashes in the middle of it all, and opens what is left. */
+  | { readonly do: "crash"; readonly profile: CrashProfile; readonly seed: number };
+
+export interface Program {
+  readonly durability: Durability;
+  /** Decides in which order calls under way come about; without it each is over at once. */
+  readonly orderSeed?: number;
+  /** Default 4 KiB. */
+  readonly segmentBytes?: number;
+  readonly steps: readonly Step[];
+}
+
+/** Where a program's database is made. */
+export const DIRECTORY = "/database";
+
+export const PATHS: Readonly<Record<Place, RegExp>> = {
+  anywhere: /^/,
+  log: /^\/[^/]+\/log(\/|$)/,
+  snapshots: /^\/[^/]+\/snapshots(\/|$)/,
+  copies: /^\/$|^\/copy/,
+  root: /^\/$/,
+};
+
+/** The directory that a program's restore goes to, counted from 1. */
+export function copyName(number: number): string {
+  return `/copy-${number}`;
+}
+
+export function databaseOptions(
+  { durability, segmentBytes = 4096 }: Omit<Program, "steps">,
+  clock: () => number,
+): Required<Pick<DatabaseOptions, "log">> {
+  return {
+    log: {
+      durability,
+      segmentBytes,
+      // Time decides nothing here, so that a program does the same each time.
+      noteAfterMs: 0,
+      syncIntervalMs: 2 ** 31 - 1,
+      clock,
+    },
+  };
+}
+
+export function keyText({ key }: Change): string {
+  return `key ${key}`;
+}
+
+/** A value: which one it is can be told from its text. */
+export function valueText(serial: number, bytes: number): string {
+  return `${serial}:`.padEnd(bytes, "abcdefghijklmnopqrstuvwxyz");
+}
