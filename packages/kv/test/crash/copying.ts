@@ -13,9 +13,10 @@ export type RestoreStep = Extract<Step, { do: "restore" }>;
 /** Restores beside the writer, to what a reader can see. */
 export function startRestoreBeside(session: Session, step: RestoreStep): void {
   const other = session.disk.startProcess();
-  const { model } = session;
+  const { model, life } = session;
   const restored = endBeside(session, other).then(async (endOffset) => {
-    if (endOffset === 0) return;
+    // After a crash the disk that it sees is no longer the program's.
+    if (endOffset === 0 || life !== session.life) return;
     const offset = model.first + percentOf(step.percent, endOffset - model.first);
     await copy(session, step, other, offset, { offset });
   });

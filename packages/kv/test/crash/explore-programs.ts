@@ -21,8 +21,8 @@ export interface Exploration {
 
 /** Little of each program, so that there are many of them. */
 const EFFORTS: Record<Kind, Omit<Effort, "seed">> = {
-  cut: { profiles: ["P0", "P1", "P2", "P3"], budget: 6, momentsMax: 12, deepOneIn: 30 },
-  failing: { profiles: ["P0", "P1", "P2", "P4"], budget: 6, momentsMax: 12, deepOneIn: 30 },
+  cut: { profiles: ["P0", "P1", "P2", "P3"], budget: 5, momentsMax: 8, deepOneIn: 50 },
+  failing: { profiles: ["P0", "P1", "P2", "P4"], budget: 5, momentsMax: 8, deepOneIn: 50 },
   damaged: { profiles: ["P5"], budget: 8, momentsMax: 12 },
 };
 
