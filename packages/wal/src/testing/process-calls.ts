@@ -11,6 +11,8 @@ import type { Random } from "./random.js";
 export interface DiskCall {
   readonly call: FileSystemCall;
   readonly path: string;
+  /** The process that calls, as its `identity` names it. */
+  readonly pid: number;
   /** Of a write. */
   readonly position?: number;
   readonly length?: number;
@@ -31,6 +33,8 @@ export interface SharedCalls {
   order: Random | undefined;
   /** Bytes that files may take together. */
   capacityBytes: number;
+  /** Whether there are locks; without them asking for one says so. */
+  readonly kernelLocks: boolean;
 }
 
 /** What a sync is about. */
@@ -67,11 +71,13 @@ const CHANGING: ReadonlySet<FileSystemCall> = new Set<FileSystemCall>([
 
 export class ProcessCalls {
   readonly shared: SharedCalls;
+  readonly pid: number;
   readonly openFiles = new Set<OpenFile>();
   killed = false;
 
   constructor(shared: SharedCalls) {
     this.shared = shared;
+    this.pid = shared.state.startProcess();
   }
 
   nextStep(): number {
@@ -97,7 +103,7 @@ export class ProcessCalls {
 
   doSync<T>(call: FileSystemCall, path: string, isClosed: boolean, work: () => T): T {
     if (isClosed) throw this.error(call, path, "EBADF");
-    return this.#watched({ call, path }, () => {
+    return this.#watched({ call, path, pid: this.pid }, () => {
       const fault = this.#fault(call, path);
       if (fault === undefined) return work();
       if (fault.manner === "done") work();
@@ -106,7 +112,8 @@ export class ProcessCalls {
   }
 
   write(path: string, node: FileNode, bytes: Uint8Array, position: number): number {
-    const seen = { call: "write", path, position, length: bytes.length } as const;
+    const { pid } = this;
+    const seen = { call: "write", path, pid, position, length: bytes.length } as const;
     return this.#watched(seen, () => {
       const fault = this.#fault("write", path);
       const wanted = fault === undefined ? bytes.length : part(fault.manner, bytes.length);
@@ -120,7 +127,7 @@ export class ProcessCalls {
   }
 
   sync(call: "sync" | "datasync" | "syncDirectory", path: string, find: () => Synced): void {
-    this.#watched({ call, path }, () => {
+    this.#watched({ call, path, pid: this.pid }, () => {
       const synced = find();
       const { lateError } = synced;
       synced.lateError = undefined;
@@ -138,6 +145,7 @@ export class ProcessCalls {
   /** The process is gone: whatever it still asks for does not come about. */
   kill(): void {
     for (const file of this.openFiles) file.abandon();
+    this.shared.state.livingPids.delete(this.pid);
     this.killed = true;
   }
 

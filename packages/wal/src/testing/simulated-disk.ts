@@ -34,6 +34,8 @@ export interface SimulatedDiskOptions {
   readonly orderSeed?: number;
   /** Bytes that all files may take together; writes beyond fail with `ENOSPC`. Default: no limit. */
   readonly capacityBytes?: number;
+  /** Whether files can be locked, as with a kernel that has such locks; default true. */
+  readonly kernelLocks?: boolean;
 }
 
 /** A disk as a crash left it. */
@@ -53,20 +55,23 @@ export interface CrashState {
 export class SimulatedDisk implements FileSystem {
   #shared: SharedCalls;
   #calls: ProcessCalls;
-  #pid: number;
 
   constructor(options: SimulatedDiskOptions = {}) {
     this.#shared = sharedOf(new DiskState(), options);
     this.#calls = new ProcessCalls(this.#shared);
-    this.#pid = this.#shared.state.startProcess();
   }
 
   static #over(shared: SharedCalls): SimulatedDisk {
     const disk = new SimulatedDisk();
     disk.#shared = shared;
     disk.#calls = new ProcessCalls(shared);
-    disk.#pid = shared.state.startProcess();
     return disk;
+  }
+
+  /** A disk of its own, with the same machine around it. */
+  #alone(state: DiskState): SimulatedDisk {
+    const { kernelLocks } = this.#shared;
+    return SimulatedDisk.#over(sharedOf(state, { kernelLocks }));
   }
 
   /** The same disk, files and all, as another process sees it. */
@@ -77,17 +82,16 @@ export class SimulatedDisk implements FileSystem {
   /** Ends this process: its files are closed, its locks released, and what it still asks for fails with `EKILLED`. */
   kill(): void {
     this.#calls.kill();
-    this.#shared.state.livingPids.delete(this.#pid);
   }
 
   /** An independent copy: same contents, same writes on their way, no process, no planned fault. */
   fork(): SimulatedDisk {
-    return SimulatedDisk.#over(sharedOf(this.#shared.state.clone()));
+    return this.#alone(this.#shared.state.clone());
   }
 
   /** The disk after a crash at this moment, which goes on as it is. Everything that the new one shows is durable, but for P0. */
   crash(options: CrashOptions): SimulatedDisk {
-    return SimulatedDisk.#over(sharedOf(crashAs(this.#shared.state, options)));
+    return this.#alone(crashAs(this.#shared.state, options));
   }
 
   /**
@@ -102,7 +106,7 @@ export class SimulatedDisk implements FileSystem {
     // Of this moment, however far the disk has gone on when the next one is asked for.
     const moment = this.#shared.state.clone();
     for (const { choice, state } of crashStatesOf(moment, profile, options)) {
-      const disk = SimulatedDisk.#over(sharedOf(state));
+      const disk = this.#alone(state);
       yield { profile, choice, digest: digestOf(state.root), disk };
     }
   }
@@ -261,7 +265,7 @@ export class SimulatedDisk implements FileSystem {
   identity(): HostIdentity {
     const { boots } = this.#shared.state;
     return {
-      pid: this.#pid,
+      pid: this.#calls.pid,
       host: "simulated",
       bootId: `boot-${boots}`,
       pidNamespace: "simulated",
@@ -313,12 +317,13 @@ export class SimulatedDisk implements FileSystem {
 }
 
 function sharedOf(state: DiskState, options: SimulatedDiskOptions = {}): SharedCalls {
-  const { orderSeed, capacityBytes } = options;
+  const { orderSeed, capacityBytes, kernelLocks } = options;
   return {
     state,
     faults: [],
     watchers: new Set(),
     order: orderSeed === undefined ? undefined : new Random(orderSeed),
     capacityBytes: capacityBytes ?? Number.POSITIVE_INFINITY,
+    kernelLocks: kernelLocks ?? true,
   };
 }

@@ -75,6 +75,7 @@ export class SimulatedFile implements File {
 
   tryLock(): LockOutcome {
     return this.#calls.doSync("lock", this.path, this.#closed, () => {
+      if (!this.#calls.shared.kernelLocks) return "unsupported";
       this.#node.lockedBy ??= this;
       return this.#node.lockedBy === this ? "locked" : "busy";
     });
