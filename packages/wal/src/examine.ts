@@ -86,7 +86,7 @@ export async function examineLog(
     for (const segment of unsealed) {
       // Behind what opening would read there are zeros, torn bytes, or what a live writer is at.
       const limit = verdict.read ? segment.size : undefined;
-      const found = await walk.pass(segment, offset, limit);
+      const found = reachingFloor(manifest, await walk.pass(segment, offset, limit));
       const first = verdict.damage?.file === segment.path ? [verdict.damage] : [];
       const others = found.damage.filter(({ position }) => position !== verdict.damage?.position);
       segments.push({ ...found, damage: [...first, ...others] });
@@ -124,6 +124,20 @@ async function examineSealed(segment: Segment, walk: Walk): Promise<SegmentExami
     position: whole.position,
     offset: whole.offset,
     message: `the store is not the one that was sealed: records up to offset ${whole.offset}, not ${endOffset}`,
+  };
+  return { ...found, headerOnly: false, damage: [...found.damage, damage] };
+}
+
+/** Zeros look like the end: that there was more, where the header keeps opening from coming so far, the floor tells. */
+function reachingFloor({ floor }: Manifest, found: SegmentExamination): SegmentExamination {
+  const { segment, whole } = found;
+  if (floor.segmentId !== segment.id || whole.position >= floor.position) return found;
+  if (found.damage.some(({ position }) => position === whole.position)) return found;
+  const damage = {
+    file: segment.path,
+    position: whole.position,
+    offset: whole.offset,
+    message: `records that had been acknowledged are damaged or missing: there were records up to offset ${floor.offset} at least`,
   };
   return { ...found, headerOnly: false, damage: [...found.damage, damage] };
 }

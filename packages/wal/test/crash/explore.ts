@@ -21,7 +21,7 @@ export async function explore(
   tally = new CrashTally(),
 ): Promise<CrashTally> {
   try {
-    return await exploreCrashes(workloadOf(program), effort, tally);
+    return await exploreCrashes(workloadOf(program, false), effort, tally);
   } catch (error) {
     if (error instanceof CrashViolation) throw error;
     throw new Error(`while it ran: ${String(error)}\n  to see it again: ${replayLine(program)}`, {
@@ -41,5 +41,5 @@ export async function replay({ program, moment, profile, choice }: Where): Promi
     await explore(program, { profiles: [] });
     return;
   }
-  await replayCrash(workloadOf(program), { moment, profile, choice });
+  await replayCrash(workloadOf(program, true), { moment, profile, choice });
 }

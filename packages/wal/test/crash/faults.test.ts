@@ -1,7 +1,7 @@
 // The lines of the list of faults that need a disk which forgets: each a small program, and all or many of the
 // disks that a crash of it can leave.
 
-import { Log } from "@tidemark/wal";
+import { Log, repairLog } from "@tidemark/wal";
 import { type CrashProfile, type CrashTally, SimulatedDisk } from "@tidemark/wal/testing";
 import { describe, expect, test } from "vitest";
 import { type Effort, explore } from "./explore.js";
@@ -225,4 +225,25 @@ describe("fault 69: the machine dies between two steps of a rotation, with recor
     const synced = { ...program, steps: [...program.steps, { do: "sync" } as const, append(90)] };
     await look(synced, { profiles: POWER, budget: 40 });
   });
+});
+
+describe("fault 39: a repair", () => {
+  test.each(["commit", "os"] as const)(
+    "of a sector with a header and all records behind it leaves a log that opens (%s)",
+    async (durability) => {
+      const disk = new SimulatedDisk();
+      const options = { ...logOptions({ durability }, () => 1), fileSystem: disk };
+      const log = await Log.open(DIRECTORY, options);
+      await log.append(payloadOf(0, 40), { sync: true });
+      await log.append(payloadOf(1, 40));
+      if (durability === "commit") await log.close();
+      disk.kill();
+      const left = disk.crash({ profile: "P3", choice: "" });
+      left.damage({ kind: "zeroed", path: `${DIRECTORY}/00000001.log`, sector: 0 });
+      const { kept } = await repairLog(DIRECTORY, { fileSystem: left, keep: "before" });
+      expect(await repairLog(DIRECTORY, { fileSystem: left })).toMatchObject({ changed: false });
+      const opened = await Log.open(DIRECTORY, { ...options, fileSystem: left });
+      expect([opened.startOffset, opened.endOffset]).toEqual([kept.from, kept.to]);
+    },
+  );
 });

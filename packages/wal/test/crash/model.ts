@@ -1,5 +1,5 @@
-// What a log must hold after a crash, told from what was asked of it and what it answered. What it holds is
-// always what it held after some number of these operations: at least those that the crash spares, at most all.
+// What is known of a log at each moment, told from what was asked of it and what it answered. What it holds after a
+// crash is held against that in judge.ts.
 
 export interface ModelRecord {
   readonly payload: Uint8Array;
@@ -34,6 +34,10 @@ export interface Facts {
   readonly startMax: number;
   /** The disk has kept quiet about something: what it holds may be less than it said. */
   readonly doubtful: boolean;
+  /** The log was closed in order and not opened since: nothing can be lost in silence. */
+  readonly closed: boolean;
+  /** A place on the disk is damaged, and this is what a repair has said that it would keep: offsets [from, to). */
+  readonly kept: { readonly from: number; readonly to: number } | undefined;
 }
 
 /** What opening showed. */
@@ -41,6 +45,8 @@ export interface Shown {
   readonly startOffset: number;
   readonly endOffset: number;
   readonly records: readonly ModelRecord[];
+  /** The report names an end that was cut off behind the last record. */
+  readonly torn?: boolean;
 }
 
 export class Model {
@@ -51,11 +57,17 @@ export class Model {
   startMax = 0;
   serial = 0;
   doubtful = false;
+  closed = false;
+  kept: Facts["kept"];
   /** Truncations of the end under way. */
   #truncating = 0;
 
   get count(): number {
     return this.#operations.length;
+  }
+
+  get isTruncating(): boolean {
+    return this.#truncating > 0;
   }
 
   begin(operation: Operation): Operation {
@@ -105,6 +117,8 @@ export class Model {
       startMin: this.startMin,
       startMax: this.startMax,
       doubtful: this.doubtful,
+      closed: this.closed,
+      kept: this.kept,
     };
   }
 
@@ -114,70 +128,14 @@ export class Model {
   }
 
   /** Takes what opening showed as all that there is, of which it promises that it lasts. */
-  restart(shown: Shown, operations: number): void {
+  restart({ startOffset }: Shown, operations: number): void {
     this.#operations = this.#operations.slice(0, operations);
     this.#process = operations;
     this.#machine = operations;
-    this.startMin = shown.startOffset;
-    this.startMax = shown.startOffset;
+    this.startMin = startOffset;
+    this.startMax = startOffset;
     this.#truncating = 0;
+    this.closed = false;
+    this.kept = undefined;
   }
-}
-
-/** How many operations what was shown has seen; or what is wrong with it. */
-export function judge(shown: Shown, facts: Facts, crash: "process" | "machine"): number | string {
-  const { startOffset, endOffset, records } = shown;
-  if (records.length !== endOffset - startOffset)
-    return `${records.length} records from ${startOffset} to ${endOffset}`;
-  if (startOffset < facts.startMin || startOffset > facts.startMax)
-    return `starts at ${startOffset}, not between ${facts.startMin} and ${facts.startMax}`;
-  const spared = facts.spared[crash];
-  let held: ModelRecord[] = [];
-  let nearest = "";
-  for (let count = 0; ; count++) {
-    if (count >= spared && held.length === endOffset) {
-      const wrong = difference(shown, held);
-      if (wrong === undefined) return count;
-      nearest = `, and as after ${count} operations but for ${wrong}`;
-    }
-    const operation = facts.operations[count];
-    if (operation === undefined) break;
-    if (operation.rejected) continue;
-    held =
-      operation.kind === "truncation"
-        ? held.slice(0, operation.from)
-        : [...held, ...operation.records];
-  }
-  return `ends at ${endOffset}: not what it held after any of ${spared} to ${facts.operations.length} operations${nearest}`;
-}
-
-/** After damage, and where the disk has lied: the log may hold less, and nothing else. */
-export function judgeDamaged(shown: Shown, facts: Facts): string | undefined {
-  const least = { ...facts, spared: { process: 0, machine: 0 }, startMin: 0 };
-  const verdict = judge(shown, least, "machine");
-  return typeof verdict === "string" ? verdict : undefined;
-}
-
-function difference(
-  { startOffset, records }: Shown,
-  held: readonly ModelRecord[],
-): string | undefined {
-  for (const [index, { payload, time }] of records.entries()) {
-    const wanted = held[startOffset + index];
-    const offset = startOffset + index;
-    if (wanted === undefined) return `a record too many at ${offset}`;
-    if (Buffer.compare(wanted.payload, payload) !== 0) return `the payload at ${offset}`;
-    if (wanted.time !== time) return `the time at ${offset}: ${time}, not ${wanted.time}`;
-  }
-  return undefined;
-}
-
-/** What two openings showed differently, if anything. */
-export function differenceOf(shown: Shown, wanted: Shown): string | undefined {
-  const { startOffset, endOffset } = wanted;
-  if (shown.startOffset !== startOffset || shown.endOffset !== endOffset)
-    return `shows ${shown.startOffset} to ${shown.endOffset}, not ${startOffset} to ${endOffset}`;
-  const held: ModelRecord[] = [];
-  held.length = startOffset;
-  return difference(shown, [...held, ...wanted.records]);
 }

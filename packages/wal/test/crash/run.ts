@@ -1,129 +1,99 @@
 // Runs a program on a simulated disk, step by step, and has each moment recorded at which a crash could come.
 
 import type { CrashProfile, CrashRecorder } from "@tidemark/wal/testing";
-import type { Facts, ModelRecord } from "./model.js";
-import { type Program, payloadOf, type Step } from "./program.js";
+import { intrude, Reader, startVerification } from "./beside.js";
+import type { Facts } from "./model.js";
+import type { Program, Step } from "./program.js";
+import { repair } from "./repairing.js";
 import { Session } from "./session.js";
+import {
+  startAppend,
+  startAppenders,
+  startBatch,
+  startSync,
+  startTruncateBefore,
+  startTruncateFrom,
+} from "./writing.js";
 
 export async function runProgram(program: Program, recorder: CrashRecorder<Facts>): Promise<void> {
-  const run = new Run(program, recorder);
-  await run.all();
-}
-
-class Run {
-  readonly #session: Session;
-  readonly #recorder: CrashRecorder<Facts>;
-
-  constructor(program: Program, recorder: CrashRecorder<Facts>) {
-    this.#session = new Session(program);
-    this.#recorder = recorder;
-  }
-
-  async all(): Promise<void> {
-    const session = this.#session;
-    this.#record();
+  const session = new Session(program, recorder);
+  await session.time.during(async () => {
     await session.open("opened first", session.facts());
-    for (const step of session.program.steps) await this.#take(step);
-    await this.#reopen();
-  }
-
-  #record(): void {
-    const session = this.#session;
-    this.#recorder.record(session.disk, () => session.facts());
-  }
-
-  async #take(step: Step): Promise<void> {
-    const session = this.#session;
-    switch (step.do) {
-      case "append":
-        return startAppend(session, [step.bytes], step.sync === true, false);
-      case "batch":
-        return startAppend(session, step.bytes, step.sync === true, true);
-      case "settle":
-        return session.settle();
-      case "turns":
-        for (let turn = 0; turn < step.count; turn++)
-          await new Promise<void>((resolve) => setImmediate(resolve));
-        return;
-      case "sync": {
-        const { model, log } = session;
-        const { count } = model;
-        return session.under(log.sync(), () => model.spare(count, true));
-      }
-      case "truncateFrom":
-        return startTruncateFrom(session, step.back);
-      case "truncateBefore":
-        return startTruncateBefore(session, step.percent);
-      case "clock":
-        session.now += step.ms;
-        return;
-      case "reopen":
-        return this.#reopen();
-      case "fail":
-        session.failing = true;
-        session.faults.push(session.disk.fail(step));
-        return;
-      case "space":
-        session.failing = true;
-        session.disk.capacityBytes = session.disk.usedBytes + step.bytes;
-        return;
-      case "crash":
-        return this.#crash(step.profile, step.seed);
+    for (const step of program.steps) {
+      await take(session, step);
+      if (session.ended) return;
     }
-  }
+    await reopen(session);
+  });
+}
 
-  /** Closes, and opens again; what a failed log left is there or not, as after a crash of the process. */
-  async #reopen(): Promise<void> {
-    const session = this.#session;
-    await session.close();
-    this.#recorder.keep();
-    await session.open("reopened", session.facts());
-  }
-
-  async #crash(profile: CrashProfile, seed: number): Promise<void> {
-    const session = this.#session;
-    this.#recorder.keep();
-    if (profile !== "P0") session.model.losePower();
-    const facts = session.model.facts();
-    session.drop();
-    session.disk = session.disk.crash({ profile, seed });
-    const { orderSeed } = session.program;
-    if (orderSeed !== undefined) session.disk.orderSeed = orderSeed + seed;
-    session.arrange();
-    this.#record();
-    await session.open(`after ${profile} ${seed}`, facts);
+async function take(session: Session, step: Step): Promise<void> {
+  switch (step.do) {
+    case "append":
+      return startAppend(session, step.bytes, step.sync === true);
+    case "batch":
+      return startBatch(session, step.bytes, step.sync === true);
+    case "appenders":
+      return startAppenders(session, step.count, step.each, step.bytes);
+    case "settle":
+      return session.settle();
+    case "turns":
+      for (let turn = 0; turn < step.count; turn++)
+        await new Promise<void>((resolve) => setImmediate(resolve));
+      return;
+    case "sync":
+      return startSync(session);
+    case "truncateFrom":
+      return startTruncateFrom(session, step.back);
+    case "truncateBefore":
+      return startTruncateBefore(session, step.percent);
+    case "clock":
+      return session.time.pass(step.ms);
+    case "reopen":
+      return reopen(session);
+    case "fail":
+      session.failing = true;
+      session.faults.push(session.disk.fail(step));
+      return;
+    case "space":
+      session.failing = true;
+      session.disk.capacityBytes = session.disk.usedBytes + step.bytes;
+      return;
+    case "crash":
+      return crash(session, step.profile, step.seed);
+    case "kill":
+      return kill(session);
+    case "reader":
+      return Reader.start(session);
+    case "verify":
+      return startVerification(session);
+    case "intruder":
+      return intrude(session);
+    case "repair":
+      return repair(session, step.damage);
   }
 }
 
-function startAppend(
-  session: Session,
-  lengths: readonly number[],
-  sync: boolean,
-  together: boolean,
-): void {
-  const { log, model, program } = session;
-  const payloads = lengths.map((bytes) => payloadOf(model.serial++, bytes));
-  const [first] = payloads;
-  if (first === undefined) return;
-  const records: ModelRecord[] = [];
-  const operation = model.begin({ kind: "append", records, rejected: false });
-  const promise = together ? log.appendBatch(payloads, { sync }) : log.append(first, { sync });
-  for (const payload of payloads) records.push({ payload, time: log.lastTime });
-  const durable = sync || program.durability === "commit";
-  session.under(promise, () => model.done(operation, durable), operation);
+/** Closes, and opens again; what a failed log left is there or not, as after a crash of the process. */
+async function reopen(session: Session): Promise<void> {
+  await session.close();
+  session.recorder.keep();
+  await session.open("reopened", session.facts());
 }
 
-function startTruncateFrom(session: Session, back: number): void {
-  const { log, model } = session;
-  const from = Math.max(log.startOffset, log.endOffset - back);
-  const operation = model.begin({ kind: "truncation", from, rejected: false });
-  session.under(log.truncateFrom(from), () => model.done(operation, true), operation);
+async function kill(session: Session): Promise<void> {
+  session.recorder.keep();
+  const facts = session.facts();
+  session.kill();
+  await session.open("after a kill", facts);
 }
 
-function startTruncateBefore(session: Session, percent: number): void {
-  const { log, model } = session;
-  const { startOffset, acknowledgedOffset } = log;
-  const offset = startOffset + Math.floor(((acknowledgedOffset - startOffset) * percent) / 100);
-  model.startMax = Math.max(model.startMax, offset);
-  session.under(log.truncateBefore(offset), () => undefined);
+async function crash(session: Session, profile: CrashProfile, seed: number): Promise<void> {
+  session.recorder.keep();
+  if (profile !== "P0") session.model.losePower();
+  const facts = session.model.facts();
+  const left = session.disk.crash({ profile, seed });
+  session.drop();
+  session.attach(left, seed);
+  await session.open(`after ${profile} ${seed}`, facts);
 }

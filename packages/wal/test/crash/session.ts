@@ -1,37 +1,49 @@
-// What a running program has at hand: the disk, the open log and its model, and what is under way. Whatever is wrong
-// on the way is kept and thrown when it is next waited for.
+// What a running program has at hand: the disk, the open log and its model, who else is there, and what is under way.
+// Whatever is wrong on the way is kept and thrown when it is next waited for.
 
-import { Log, LogError } from "@tidemark/wal";
-import { type PlannedFault, SimulatedDisk } from "@tidemark/wal/testing";
-import { type Facts, judge, Model, type Operation } from "./model.js";
-import { DIRECTORY, logOptions, type Program } from "./program.js";
-import { show } from "./show.js";
+import { type Log, LogError } from "@tidemark/wal";
+import { type CrashRecorder, type PlannedFault, SimulatedDisk } from "@tidemark/wal/testing";
+import { judge, judgeRepaired } from "./judge.js";
+import { type Facts, Model, type Operation, type Shown } from "./model.js";
+import { logOptions, type Program } from "./program.js";
+import { ProgramError } from "./program-error.js";
+import { openLog, show } from "./show.js";
+import { VirtualTime } from "./virtual-time.js";
 
-/** Something was wrong while a program ran. */
-export class ProgramError extends Error {
-  override readonly name = "ProgramError";
+/** Someone beside the writer, who looks at the log again and again. */
+export interface Onlooker {
+  /** Right before each call that changes the disk. Throws what is wrong. */
+  look(): void;
+  /** When nobody has the log open. */
+  lookAtRest(): void;
 }
 
 export class Session {
   readonly program: Program;
+  readonly recorder: CrashRecorder<Facts>;
   readonly model = new Model();
+  readonly time = new VirtualTime();
   disk: SimulatedDisk;
-  /** What the clock says, in ms. */
-  now = 1_000_000;
   /** Calls fail, or may yet. */
   failing = false;
   faults: PlannedFault[] = [];
+  onlookers: Onlooker[] = [];
+  /** Processes that only read. */
+  readonly #bystanders = new Set<number>();
+  /** What comes after cannot be known. */
+  ended = false;
+  #unwatch: () => void = () => undefined;
   #log: Log | undefined;
   #pending: Promise<void>[] = [];
   #problem: unknown;
   /** Goes up with each crash: what was asked of a log before it is not answered. */
   #life = 0;
 
-  constructor(program: Program) {
+  constructor(program: Program, recorder: CrashRecorder<Facts>) {
     this.program = program;
-    const { orderSeed } = program;
-    this.disk = new SimulatedDisk(orderSeed === undefined ? {} : { orderSeed });
-    this.arrange();
+    this.recorder = recorder;
+    this.disk = new SimulatedDisk({ kernelLocks: program.textLocks !== true });
+    this.attach(this.disk, 0);
   }
 
   get log(): Log {
@@ -39,11 +51,39 @@ export class Session {
     return this.#log;
   }
 
-  /** Has the disk do what the program says that it does from the beginning. */
-  arrange(): void {
-    const { lies } = this.program;
-    if (lies === undefined) return;
-    this.disk.fail({ call: lies.call, path: new RegExp(lies.path), manner: "lies" });
+  /** Whether this is still the log that the program has open. */
+  isOpenAs(log: Log): boolean {
+    return this.#log === log;
+  }
+
+  /** As the writer says; undefined where there is none, or where the end is being cut. */
+  get durableOffset(): number | undefined {
+    return this.model.isTruncating ? undefined : this.#log?.durableOffset;
+  }
+
+  /** Goes on on this disk. */
+  attach(disk: SimulatedDisk, seed: number): void {
+    this.disk = disk;
+    const { orderSeed, lies } = this.program;
+    if (orderSeed !== undefined) disk.orderSeed = orderSeed + seed;
+    if (lies !== undefined)
+      disk.fail({ call: lies.call, path: new RegExp(lies.path), manner: "lies" });
+    this.recorder.record(disk, () => this.facts());
+    this.#unwatch();
+    this.#unwatch = disk.watch({
+      before: (call) => {
+        if (this.#bystanders.has(call.pid))
+          this.#problem ??= new ProgramError(`a reader asks for ${call.call} of ${call.path}`);
+        for (const onlooker of this.onlookers) this.#heed(() => onlooker.look());
+      },
+    });
+  }
+
+  /** Another process on the disk, which may only read. */
+  bystander(): SimulatedDisk {
+    const disk = this.disk.startProcess();
+    this.#bystanders.add(disk.identity().pid);
+    return disk;
   }
 
   /** What is known now. */
@@ -66,19 +106,27 @@ export class Session {
   /** Opens the log, a second time where calls failed, and holds what it shows against what was known. */
   async open(doing: string, known: Facts): Promise<void> {
     this.#log = undefined;
-    const options = { ...logOptions(this.program, () => this.now), fileSystem: this.disk };
+    const options = logOptions(this.program, () => this.time.now);
     try {
-      this.#log = await Log.open(DIRECTORY, options);
+      this.#log = await openLog(this.disk, options);
     } catch (error) {
-      if (!this.failing || !isFailure(error)) throw error;
+      if (!this.failing || !this.isFailure(error)) throw error;
       this.mend();
-      this.#log = await Log.open(DIRECTORY, options);
+      this.#log = await openLog(this.disk, options);
     }
     this.mend();
     const shown = show(this.#log);
-    const verdict = judge(shown, known, "process");
+    this.model.restart(shown, this.#judged(doing, shown, known));
+  }
+
+  #judged(doing: string, shown: Shown, known: Facts): number {
+    const repaired = known.kept === undefined ? undefined : judgeRepaired(shown, known);
+    const least = { spared: { process: 0, machine: 0 }, startMin: 0, startMax: shown.startOffset };
+    const verdict =
+      repaired ??
+      judge(shown, known.kept === undefined ? known : { ...known, ...least }, "process");
     if (typeof verdict === "string") throw new ProgramError(`${doing}: ${verdict}`);
-    this.model.restart(shown, verdict);
+    return verdict;
   }
 
   /** Closes the log. */
@@ -92,11 +140,34 @@ export class Session {
         throw error;
       },
     );
-    if (closed && log.failure === undefined) this.model.spare(this.model.count, true);
+    if (closed && log.failure === undefined) {
+      this.model.spare(this.model.count, true);
+      this.model.closed = !this.failing;
+    }
+    this.#log = undefined;
+    for (const onlooker of this.onlookers) this.#heed(() => onlooker.lookAtRest());
+    await this.settle();
   }
 
-  /** Forgets the log without a word, as a crash does. */
+  /** Kills the writer's process; the machine goes on, and the readers with it. */
+  kill(): void {
+    this.disk.kill();
+    this.disk = this.disk.startProcess();
+    const { faults, failing } = this;
+    this.#forget();
+    Object.assign(this, { faults, failing });
+    for (const onlooker of this.onlookers) this.#heed(() => onlooker.lookAtRest());
+    this.mend();
+  }
+
+  /** Forgets all that was in memory, as a crash of the machine does. */
   drop(): void {
+    this.disk.kill();
+    this.#forget();
+    this.onlookers = [];
+  }
+
+  #forget(): void {
     this.#life += 1;
     this.#pending = [];
     this.#log = undefined;
@@ -112,35 +183,67 @@ export class Session {
     this.failing = false;
   }
 
-  /** Takes the outcome of something that is not waited for. */
+  /** How calls that fail may show when a log is opened. */
+  isFailure(error: unknown): boolean {
+    return error instanceof LogError && /^LOG_(IO|NO_SPACE|FAILED)$/.test(error.code);
+  }
+
+  /** Takes the outcome of something that the writer was asked for and that is not waited for. */
   under(promise: Promise<unknown>, done: () => void, operation?: Operation): void {
     const life = this.#life;
-    const outcome = promise.then(
-      () => {
-        if (life === this.#life) done();
-      },
-      (error: unknown) => {
-        if (life !== this.#life) return;
-        if (!(error instanceof LogError)) throw error;
-        if (operation !== undefined) this.model.fail(operation, error.code === "LOG_FAILED");
-      },
+    this.#keep(
+      promise.then(
+        () => {
+          if (life === this.#life) done();
+        },
+        (error: unknown) => {
+          if (life !== this.#life) return;
+          if (!(error instanceof LogError)) throw error;
+          if (operation !== undefined) this.model.fail(operation, error.code === "LOG_FAILED");
+        },
+      ),
     );
+  }
+
+  /** Takes the outcome of what another process does, which may fail so where the writer's calls fail. */
+  beside<T>(
+    promise: Promise<T>,
+    done: (value: T) => void,
+    isExcused: (error: unknown) => boolean,
+  ): void {
+    const life = this.#life;
+    const { failing } = this;
+    this.#keep(
+      promise.then(done).catch((error: unknown) => {
+        if (life !== this.#life || ((failing || this.failing) && isExcused(error))) return;
+        throw error;
+      }),
+    );
+  }
+
+  /** Waits for everything under way. */
+  async settle(): Promise<void> {
+    while (this.#pending.length > 0) {
+      const pending = this.#pending;
+      this.#pending = [];
+      await Promise.all(pending);
+    }
+    if (this.#problem !== undefined) throw this.#problem;
+  }
+
+  #keep(outcome: Promise<void>): void {
     const settled = outcome.catch((error: unknown) => {
       this.#problem ??= error;
     });
     this.#pending.push(settled);
   }
 
-  /** Waits for everything under way. */
-  async settle(): Promise<void> {
-    const pending = this.#pending;
-    this.#pending = [];
-    await Promise.all(pending);
-    if (this.#problem !== undefined) throw this.#problem;
+  /** Keeps what is wrong: whoever calls here is not the one to be told. */
+  #heed(look: () => void): void {
+    try {
+      look();
+    } catch (error) {
+      this.#problem ??= error;
+    }
   }
-}
-
-/** How calls that fail may show when a log is opened. */
-function isFailure(error: unknown): error is LogError {
-  return error instanceof LogError && /^LOG_(IO|NO_SPACE|FAILED)$/.test(error.code);
 }

@@ -1,42 +1,75 @@
 // A program for the log as the exploration of crashes takes it: how it runs, how what is left is opened, and the
 // oracle of the faults' list.
 
-import { Log, LogError } from "@tidemark/wal";
-import type { CrashPlace, CrashWorkload, Recovered, SimulatedDisk } from "@tidemark/wal/testing";
-import { differenceOf, type Facts, judge, judgeDamaged, type Shown } from "./model.js";
-import { DIRECTORY, logOptions, type Program, payloadOf } from "./program.js";
+import type { Log } from "@tidemark/wal";
+import type { Crash, CrashPlace, CrashWorkload, Recovered } from "@tidemark/wal/testing";
+import { Audit } from "./audit.js";
+import { differenceOf, judge, judgeDamaged, judgeRepaired } from "./judge.js";
+import type { Facts, Shown } from "./model.js";
+import { logOptions, type Program, payloadOf } from "./program.js";
+import { tryRepair } from "./repairing.js";
 import { runProgram } from "./run.js";
-import { show } from "./show.js";
-
-/** How damage is refused. */
-const REFUSALS = new Set(["LOG_CORRUPT", "LOG_IO", "LOG_UNSUPPORTED_VERSION"]);
+import { openLog, type Refusal, refusalOf, show } from "./show.js";
 
 /** Later than any program. */
 const NOW = 5_000_000;
+/** One disk in so many is also verified, read, and repaired where it is refused. */
+const AUDIT_ONE_IN = 16;
 
-export interface Refusal {
-  readonly refused: string;
-  readonly message: string;
+/** A log that was refused, and what a repair made of it, if one was tried. */
+interface Refused extends Refusal {
+  readonly repaired: Shown | Refusal | undefined;
 }
 
-export function workloadOf(program: Program): CrashWorkload<Facts, Shown | Refusal> {
+export type Outcome = Shown | Refused;
+
+/** `thorough`: every disk is looked at in every way. */
+export function workloadOf(program: Program, thorough: boolean): CrashWorkload<Facts, Outcome> {
+  const repairs = thorough || program.steps.some((step) => step.do === "repair");
+  let opened = 0;
   return {
     run: (recorder) => runProgram(program, recorder),
-    recover,
-    check(shown, facts, { profile, of }) {
-      const damaged = facts.doubtful || profile === "P5";
-      if ("refused" in shown) return damaged ? undefined : `${shown.refused}: ${shown.message}`;
-      if (damaged) return judgeDamaged(shown, facts);
-      const verdict = judge(shown, facts, of);
-      return typeof verdict === "string" ? verdict : undefined;
+    async recover(disk) {
+      opened += 1;
+      const audited = thorough || opened % AUDIT_ONE_IN === 0;
+      const audit = audited ? await Audit.of(disk) : undefined;
+      const before = repairs || audited ? disk.fork() : undefined;
+      const options = logOptions({ durability: "commit" }, () => NOW);
+      try {
+        const log = await openLog(disk, options);
+        const shown = show(log);
+        audit?.checkOpened(shown, log.recovery);
+        return recovered(log, shown);
+      } catch (error) {
+        const refusal = refusalOf(error);
+        audit?.checkRefused(refusal);
+        const repaired = before === undefined ? undefined : await tryRepair(before, program);
+        return { shown: { ...refusal, repaired } };
+      }
     },
+    check,
     same(again, first) {
-      if ("refused" in again) return `${again.refused}: ${again.message}`;
-      return "refused" in first ? "refused at first" : differenceOf(again, first);
+      if ("refused" in again) return "refused" in first ? undefined : again.message;
+      return "refused" in first ? "was refused at first" : differenceOf(again, first);
     },
-    isDiskHonest: ({ doubtful }) => !doubtful,
+    isDiskHonest: ({ doubtful, kept }) => !doubtful && kept === undefined,
     replayLine: (place) => replayLine(program, place),
   };
+}
+
+function check(shown: Outcome, facts: Facts, { profile, of }: Crash): string | undefined {
+  const { doubtful, kept } = facts;
+  if ("refused" in shown) {
+    const { refused, message, repaired } = shown;
+    if (!doubtful && profile !== "P5" && kept === undefined) return `${refused}: ${message}`;
+    if (repaired === undefined) return undefined;
+    if (!("refused" in repaired)) return judgeRepaired(repaired, facts);
+    return kept === undefined ? undefined : `cannot be repaired: ${repaired.message}`;
+  }
+  if (kept !== undefined) return judgeRepaired(shown, facts);
+  if (doubtful || profile === "P5") return judgeDamaged(shown, facts);
+  const verdict = judge(shown, facts, of);
+  return typeof verdict === "string" ? verdict : undefined;
 }
 
 /** What shows a program, or one state of it, again. */
@@ -45,30 +78,21 @@ export function replayLine(program: Program, place?: CrashPlace): string {
   return `CRASH_REPLAY='${where}' npx vitest run packages/wal/test/crash/replay.test.ts`;
 }
 
-async function recover(disk: SimulatedDisk): Promise<Recovered<Facts, Shown | Refusal>> {
-  const options = logOptions({ durability: "commit" }, () => NOW);
-  try {
-    const log = await Log.open(DIRECTORY, { ...options, fileSystem: disk });
-    const shown = show(log);
-    return {
-      shown,
-      async goOn(facts, random) {
-        // A long one begins a new segment.
-        const payload = payloadOf(999_999, random.oneIn(2) ? 40 : 3900);
-        await log.append(payload, { sync: true });
-        return afterCommit(facts, shown, payload);
-      },
-      close: () => log.close(),
-    };
-  } catch (error) {
-    if (!(error instanceof LogError) || !REFUSALS.has(error.code)) throw error;
-    return { shown: { refused: error.code, message: error.message } };
-  }
+function recovered(log: Log, shown: Shown): Recovered<Facts, Outcome> {
+  return {
+    shown,
+    async goOn(facts, random) {
+      // A long one begins a new segment.
+      const payload = payloadOf(999_999, random.oneIn(2) ? 40 : 3900);
+      await log.append(payload, { sync: true });
+      return afterCommit(facts, shown, payload);
+    },
+    close: () => log.close(),
+  };
 }
 
 /** What is known once one more record is committed to what was shown. */
-function afterCommit(facts: Facts, shown: Shown, payload: Uint8Array): Facts {
-  const { startOffset, records } = shown;
+function afterCommit(facts: Facts, { startOffset, records }: Shown, payload: Uint8Array): Facts {
   const before: Shown["records"] = Array.from({ length: startOffset }, () => GONE);
   const held = [...before, ...records, { payload, time: NOW }];
   return {
