@@ -10,6 +10,7 @@ const folders = [
   ["packages/wal/src", "packages/wal/dist"],
   ["packages/kv/src", "packages/kv/dist"],
   ["examples", "examples/dist"],
+  [".", "test/torture/dist"],
 ];
 
 /**

@@ -1,4 +1,4 @@
-// Writers and readers in processes of their own: SIGKILL in the middle of it, and reading beside it.
+// A reader beside a writer in a process of its own. Writers that are killed are in test/torture.
 
 import { type ChildProcessByStdio, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -8,15 +8,7 @@ import { setImmediate } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { type Log, LogError } from "@tidemark/wal";
 import { describe, expect, onTestFinished, test } from "vitest";
-import {
-  appendEach,
-  expectNumbered,
-  numberOf,
-  openLog,
-  openReader,
-  refusal,
-  temporaryDirectory,
-} from "./fixture.js";
+import { expectNumbered, numberOf, openReader, temporaryDirectory } from "./fixture.js";
 
 const SCRIPT = fileURLToPath(new URL("writer.mjs", import.meta.url));
 
@@ -27,8 +19,8 @@ class WriterProcess {
   readonly #exited: Promise<unknown>;
   #onLine: () => void = () => undefined;
 
-  constructor(directory: string, work: "batches" | "everything") {
-    this.#child = spawn(process.execPath, [SCRIPT, directory, work], {
+  constructor(directory: string) {
+    this.#child = spawn(process.execPath, [SCRIPT, directory], {
       stdio: ["pipe", "pipe", "inherit"],
     });
     this.#exited = once(this.#child, "exit");
@@ -50,11 +42,9 @@ class WriterProcess {
     }
   }
 
-  /** SIGKILL; resolves once the process is gone and all that it had said is here. */
   async kill(): Promise<void> {
     this.#child.kill("SIGKILL");
     await this.#exited;
-    while (!this.#child.stdout.readableEnded && !this.#child.stdout.destroyed) await setImmediate();
   }
 
   /** Tells it to close its log and end. */
@@ -62,49 +52,7 @@ class WriterProcess {
     this.#child.stdin.end();
     await this.#exited;
   }
-
-  /** The highest end that it was told of. */
-  get acknowledged(): number {
-    const ends = this.lines.map((line) => Number(/^acknowledged (\d+)$/.exec(line)?.[1] ?? 0));
-    return Math.max(0, ...ends);
-  }
 }
-
-describe("fault 50: SIGKILL in the middle of batches", () => {
-  test("leaves whole batches, all that were acknowledged among them, again and again", async () => {
-    const directory = temporaryDirectory();
-    let end = 0;
-    for (let round = 0; round < 6; round++) {
-      const writer = new WriterProcess(directory, "batches");
-      expect(await writer.said("opened")).toBe(round === 0 ? "opened free" : "opened taken over");
-      while (writer.acknowledged < end + 100 + round * 211) await setImmediate();
-      await writer.kill();
-      const reader = await openReader(directory);
-      expect(reader.endOffset % 5).toBe(0);
-      expect(reader.endOffset).toBeGreaterThanOrEqual(writer.acknowledged);
-      expectNumbered(reader, 0, reader.endOffset);
-      await reader.close();
-      end = reader.endOffset;
-    }
-    const log = await openLog(directory);
-    expect(log.recovery.takenOver).toContain("pid");
-    expectNumbered(log, 0, end);
-    await appendEach(log, 5);
-    await log.close();
-    expectNumbered(await openLog(directory), 0, end + 5);
-  });
-
-  test("fault 52: lets the next writer open at once", async () => {
-    const directory = temporaryDirectory();
-    const writer = new WriterProcess(directory, "batches");
-    await writer.said("acknowledged");
-    const error = await refusal(() => openLog(directory));
-    expect(error.code).toBe("LOG_LOCKED");
-    await writer.kill();
-    const log = await openLog(directory);
-    expect(log.endOffset).toBeGreaterThan(0);
-  });
-});
 
 describe("fault 70: a reader beside a writer in another process", () => {
   /** Reads until it has read so many records; typed ends of a reading are the only ones allowed. */
@@ -129,7 +77,7 @@ describe("fault 70: a reader beside a writer in another process", () => {
 
   test("sees no false damage through rotation, retention and truncation, in any way of reading", async () => {
     const directory = temporaryDirectory();
-    const writer = new WriterProcess(directory, "everything");
+    const writer = new WriterProcess(directory);
     await writer.said("opened");
     const reader = await openReader(directory);
     const check = (offset: number, payload: Uint8Array) => {

@@ -1,10 +1,9 @@
-// A process that writes a log while others read it, or until it is killed. Arguments: the directory, and
-// what it does: "batches" (batches of five, each acknowledged on a line) or "everything" (appends, rotation,
-// retention and truncation from both ends, until its standard input ends).
+// A process that writes a log while others read it: appends, rotation, retention and truncation from both ends, until
+// its standard input ends. Argument: the directory.
 
 import { Log } from "@tidemark/wal";
 
-const [directory = "", work] = process.argv.slice(2);
+const [directory = ""] = process.argv.slice(2);
 
 /** @param {number} offset @param {number} length */
 function payloadOf(offset, length) {
@@ -16,44 +15,27 @@ function say(line) {
   process.stdout.write(`${line}\n`);
 }
 
-async function writeBatches() {
-  const log = await Log.open(directory, { segmentBytes: 16_384 });
-  say(`opened ${log.recovery.takenOver === undefined ? "free" : "taken over"}`);
-  for (let round = 0; ; round++) {
-    const first = log.endOffset;
-    const length = 30 + ((round * 37) % 500);
-    const batch = Array.from({ length: 5 }, (_, index) => payloadOf(first + index, length));
-    const appended = log.appendBatch(batch).then((offset) => say(`acknowledged ${offset + 5}`));
-    // Several groups in flight, most of the time.
-    if (round % 7 === 0) await appended;
+const log = await Log.open(directory, {
+  segmentBytes: 8192,
+  noteAfterMs: 1,
+  retention: { maxBytes: 120_000 },
+});
+let going = true;
+process.stdin.on("end", () => {
+  going = false;
+});
+process.stdin.resume();
+say("opened");
+for (let round = 0; going; round++) {
+  /** @type {Promise<unknown>[]} */
+  const work = [];
+  for (let index = 0; index < 40; index++) {
+    work.push(log.append(payloadOf(log.endOffset, 30 + ((round * index) % 300))));
   }
+  if (round % 5 === 4) work.push(log.truncateFrom(Math.max(log.startOffset, log.endOffset - 25)));
+  if (round % 9 === 8) work.push(log.truncateBefore(Math.max(0, log.acknowledgedOffset - 300)));
+  await Promise.allSettled(work);
+  if (log.failure !== undefined) throw log.failure;
 }
-
-async function writeEverything() {
-  const log = await Log.open(directory, {
-    segmentBytes: 8192,
-    noteAfterMs: 1,
-    retention: { maxBytes: 120_000 },
-  });
-  let going = true;
-  process.stdin.on("end", () => {
-    going = false;
-  });
-  process.stdin.resume();
-  say("opened");
-  for (let round = 0; going; round++) {
-    /** @type {Promise<unknown>[]} */
-    const work = [];
-    for (let index = 0; index < 40; index++) {
-      work.push(log.append(payloadOf(log.endOffset, 30 + ((round * index) % 300))));
-    }
-    if (round % 5 === 4) work.push(log.truncateFrom(Math.max(log.startOffset, log.endOffset - 25)));
-    if (round % 9 === 8) work.push(log.truncateBefore(Math.max(0, log.acknowledgedOffset - 300)));
-    await Promise.allSettled(work);
-    if (log.failure !== undefined) throw log.failure;
-  }
-  await log.close();
-  say(`closed ${log.startOffset} ${log.endOffset}`);
-}
-
-await (work === "batches" ? writeBatches() : writeEverything());
+await log.close();
+say(`closed ${log.startOffset} ${log.endOffset}`);
