@@ -3,8 +3,8 @@
 import { types } from "node:util";
 import { invalid, invalidArgument } from "./arguments.js";
 import type { Key, KeyCodec } from "./keys.js";
-import { CommitWriter } from "./operations.js";
-import type { KeyChange, Present } from "./present.js";
+import { CommitWriter, type KeyOperation } from "./operations.js";
+import type { Present } from "./present.js";
 import type { ReadPoint } from "./reading.js";
 import {
   type Immediate,
@@ -31,7 +31,7 @@ export class Commits<V, K extends Key> {
     const stored = this.#keys.encode(key);
     return this.#commit(sync, (writer) => {
       writer.begin(1);
-      return [{ key: stored, value: writer.put(stored, value) }];
+      return [writer.put(stored, value)];
     });
   }
 
@@ -40,8 +40,7 @@ export class Commits<V, K extends Key> {
     const stored = this.#keys.encode(key);
     return this.#commit(sync, (writer) => {
       writer.begin(1);
-      writer.delete(stored);
-      return [{ key: stored, value: undefined }];
+      return [writer.delete(stored)];
     });
   }
 
@@ -58,11 +57,9 @@ export class Commits<V, K extends Key> {
     });
   }
 
-  #write(writer: CommitWriter, operation: BatchOperation<V, K>): KeyChange {
+  #write(writer: CommitWriter, operation: BatchOperation<V, K>): KeyOperation {
     const key = this.#keys.encode(operation.key);
-    if (operation.type === "put") return { key, value: writer.put(key, operation.value) };
-    writer.delete(key);
-    return { key, value: undefined };
+    return operation.type === "put" ? writer.put(key, operation.value) : writer.delete(key);
   }
 
   async transaction<T>(
@@ -98,12 +95,15 @@ export class Commits<V, K extends Key> {
     return resolveSync(options);
   }
 
-  #commit(sync: boolean, build: (writer: CommitWriter) => readonly KeyChange[]): Promise<number> {
+  #commit(
+    sync: boolean,
+    build: (writer: CommitWriter) => readonly KeyOperation[],
+  ): Promise<number> {
     const writer = this.#writer ?? new CommitWriter();
     this.#writer = undefined;
     try {
-      const changes = build(writer);
-      return this.#present.commit(writer.payload(), changes, sync);
+      const operations = build(writer);
+      return this.#present.commit(writer.payload(), operations, sync);
     } finally {
       // The log has copied what it took.
       writer.release();
@@ -115,13 +115,11 @@ export class Commits<V, K extends Key> {
 function writeAll<K extends Key>(
   writer: CommitWriter,
   { writes }: TransactionScope<K>,
-): readonly KeyChange[] {
-  writer.begin(writes.size);
-  return Array.from(writes, ([key, value]) => {
-    if (value === undefined) writer.delete(key);
-    else writer.putStored(key, value);
-    return { key, value };
-  });
+): readonly KeyOperation[] {
+  const operations = [...writes.values()];
+  writer.begin(operations.length);
+  for (const operation of operations) writer.add(operation);
+  return operations;
 }
 
 /** Refuses what shows that the function has not run to its end. */

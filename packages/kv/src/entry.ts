@@ -7,6 +7,8 @@ export interface Entry {
   readonly value: StoredValue;
   /** Offset of the commit that wrote it. */
   readonly offset: number;
+  /** Time of that commit, in ms since the Unix epoch. */
+  readonly time: number;
   /** ms since the Unix epoch from which on the key counts as gone; undefined for never. */
   readonly expiry: number | undefined;
 }
@@ -14,8 +16,6 @@ export interface Entry {
 /** What a snapshot file holds under a key. */
 export interface SnapshotEntry extends Entry {
   readonly key: string;
-  /** Time of the commit that wrote it, in ms since the Unix epoch. */
-  readonly time: number;
 }
 
 /** A named point: the commit that set it, and when. */

@@ -189,8 +189,8 @@ export interface LoadedState {
 export async function loadState(folding: Folding): Promise<LoadedState> {
   const builder = new StateBuilder();
   for await (const batch of folding.batches()) {
-    for (const { key, value, offset, expiry } of batch) {
-      builder.append(key, { value, offset, expiry });
+    for (const { key, value, offset, time, expiry } of batch) {
+      builder.append(key, { value, offset, time, expiry });
     }
   }
   return { state: builder.build(), marks: folding.marks() };

@@ -19,10 +19,12 @@ const HAS_LT = 2;
 
 /** What a commit does; keys in their form in memory. */
 export type Operation =
-  | PutOperation
-  | { readonly kind: "delete"; readonly key: string }
+  | KeyOperation
   | DeleteRangeOperation
   | { readonly kind: "mark"; readonly name: string };
+
+/** What happens to one key. */
+export type KeyOperation = PutOperation | DeleteOperation;
 
 export interface PutOperation {
   readonly kind: "put";
@@ -30,6 +32,11 @@ export interface PutOperation {
   readonly value: StoredValue;
   /** ms since the Unix epoch from which on the key counts as gone; undefined for never. */
   readonly expiry: number | undefined;
+}
+
+export interface DeleteOperation {
+  readonly kind: "delete";
+  readonly key: string;
 }
 
 /** Deletes keys from `gte` (inclusive) to `lt` (exclusive); undefined for no bound. */
@@ -73,15 +80,15 @@ export class CommitWriter {
     this.#missing = count;
   }
 
-  /** Encodes the value as it is now; returns what memory holds of it. */
-  put(key: string, value: unknown, expiry?: number): StoredValue {
+  /** Encodes the value as it is now; returns the operation with what memory holds of it. */
+  put(key: string, value: unknown, expiry?: number): PutOperation {
     const out = this.#out;
     this.#put(key, expiry);
     const at = out.claim(4);
     const start = out.length;
     this.#values.encode(value);
     out.setU32(at, out.length - start);
-    return storeValue(out.bytes, start, out.length);
+    return { kind: "put", key, value: storeValue(out.bytes, start, out.length), expiry };
   }
 
   /** A put of a value that is encoded already. */
@@ -93,9 +100,16 @@ export class CommitWriter {
     else out.raw(value);
   }
 
-  delete(key: string): void {
+  delete(key: string): DeleteOperation {
     this.#begin(kinds.delete);
     this.#key(key);
+    return { kind: "delete", key };
+  }
+
+  /** An operation whose value, if it has one, is encoded already. */
+  add(operation: KeyOperation): void {
+    if (operation.kind === "delete") this.delete(operation.key);
+    else this.putStored(operation.key, operation.value, operation.expiry);
   }
 
   deleteRange(gte: string | undefined, lt: string | undefined): void {

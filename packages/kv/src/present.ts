@@ -7,20 +7,13 @@
 import type { CommitLog } from "./commit-log.js";
 import type { Entry } from "./entry.js";
 import { assert, databaseError } from "./errors.js";
+import type { KeyOperation } from "./operations.js";
 import type { State } from "./state.js";
-import type { StoredValue } from "./stored-value.js";
-
-/** What a commit does to one key. */
-export interface KeyChange {
-  readonly key: string;
-  /** Undefined deletes it. */
-  readonly value: StoredValue | undefined;
-}
 
 /** A commit that is not acknowledged yet, and what the keys that it changed had before, in order. */
 interface PendingCommit {
   readonly offset: number;
-  readonly changes: readonly KeyChange[];
+  readonly operations: readonly KeyOperation[];
   readonly previous: readonly (Entry | undefined)[];
   readonly acknowledged: Promise<number>;
 }
@@ -63,30 +56,29 @@ export class Present {
     }
   }
 
-  #undo({ changes, previous }: PendingCommit): void {
-    for (let i = changes.length - 1; i >= 0; i--) {
-      const change = changes[i];
-      if (change !== undefined) this.state.restore(change.key, previous[i]);
+  #undo({ operations, previous }: PendingCommit): void {
+    for (let i = operations.length - 1; i >= 0; i--) {
+      const operation = operations[i];
+      if (operation !== undefined) this.state.restore(operation.key, previous[i]);
     }
   }
 
-  /** Appends a commit and applies it; resolves with its offset once it is acknowledged. */
-  commit(payload: Uint8Array, changes: readonly KeyChange[], sync: boolean): Promise<number> {
+  /**
+   * Appends a commit and applies it; resolves with its offset once it is acknowledged. `payload` is what `operations` are
+   * in the log.
+   */
+  commit(payload: Uint8Array, operations: readonly KeyOperation[], sync: boolean): Promise<number> {
     this.settle();
     const offset = this.#log.endOffset;
     const acknowledged = this.#log.append(payload, { sync });
     // What the log does not take at the call it rejects; nothing of it is seen.
     if (this.#log.endOffset === offset) return this.#outcome(acknowledged, offset);
     assert(offset === this.#endOffset, "the state is that of the log's end when a commit comes");
-    const previous = changes.map((change) => this.#apply(change, offset));
-    this.#pending.push({ offset, changes, previous, acknowledged });
+    const time = this.#log.lastTime;
+    const previous = operations.map((operation) => this.state.apply(operation, offset, time));
+    this.#pending.push({ offset, operations, previous, acknowledged });
     this.#endOffset = offset + 1;
     return this.#outcome(acknowledged, offset);
-  }
-
-  #apply({ key, value }: KeyChange, offset: number): Entry | undefined {
-    if (value === undefined) return this.state.delete(key);
-    return this.state.set(key, { value, offset, expiry: undefined });
   }
 
   async #outcome(acknowledged: Promise<number>, offset: number): Promise<number> {

@@ -2,6 +2,7 @@
 // a fork, which costs nothing and stays as it is.
 
 import type { Entry } from "./entry.js";
+import type { KeyOperation } from "./operations.js";
 import { type KeyInterval, OrderedMap, OrderedMapBuilder } from "./ordered-map.js";
 
 /** Gives ms since the Unix epoch. */
@@ -40,25 +41,30 @@ export class State {
     return size;
   }
 
-  /** Returns what the key had, expired or not. */
-  set(key: string, entry: Entry): Entry | undefined {
+  /** Does what a commit does to a key. Returns what the key had, expired or not. */
+  apply(operation: KeyOperation, offset: number, time: number): Entry | undefined {
+    if (operation.kind === "delete") return this.#delete(operation.key);
+    const { key, value, expiry } = operation;
+    return this.#set(key, { value, offset, time, expiry });
+  }
+
+  #set(key: string, entry: Entry): Entry | undefined {
     const previous = this.#entries.set(key, entry);
     if (entry.expiry !== undefined) this.#expiring += 1;
     if (previous?.expiry !== undefined) this.#expiring -= 1;
     return previous;
   }
 
-  /** Returns what the key had, expired or not. */
-  delete(key: string): Entry | undefined {
+  #delete(key: string): Entry | undefined {
     const previous = this.#entries.delete(key);
     if (previous?.expiry !== undefined) this.#expiring -= 1;
     return previous;
   }
 
-  /** Gives a key back what `set` or `delete` returned. */
+  /** Gives a key back what `apply` returned. */
   restore(key: string, previous: Entry | undefined): void {
-    if (previous === undefined) this.delete(key);
-    else this.set(key, previous);
+    if (previous === undefined) this.#delete(key);
+    else this.#set(key, previous);
   }
 
   /** Entries of an interval that are there at time `now` (ms). The state must not change meanwhile: read a fork. */

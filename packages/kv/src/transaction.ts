@@ -3,7 +3,7 @@
 import { ByteWriter } from "./byte-writer.js";
 import { DatabaseError } from "./errors.js";
 import type { Key } from "./keys.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
+import { COMMIT_BYTES_MAX, type KeyOperation } from "./operations.js";
 import type { Range } from "./range.js";
 import {
   hasKey,
@@ -40,8 +40,8 @@ export interface TransactionScope<K extends Key> {
   readonly point: ReadPoint<K>;
   /** Offset of the commit that it would become. */
   readonly offset: number;
-  /** The last that it did to each key; undefined is a deletion. */
-  readonly writes: Map<string, StoredValue | undefined>;
+  /** The last that it did to each key. */
+  readonly writes: Map<string, KeyOperation>;
   ended: boolean;
 }
 
@@ -55,19 +55,20 @@ export class Transaction<V = unknown, K extends Key = string> implements Reading
 
   /** Sets a value, which is encoded at the call. Throws `KV_INVALID_KEY` or `KV_VALUE_NOT_STORABLE`. */
   put(key: K, value: V): void {
-    const { state, keys } = this.#open;
-    const stored = keys.encode(key);
+    const stored = this.#open.keys.encode(key);
     const encoded = encodeAlone(value);
-    state.set(stored, { value: encoded, offset: this.#scope.offset, expiry: undefined });
-    this.#scope.writes.set(stored, encoded);
+    this.#write({ kind: "put", key: stored, value: encoded, expiry: undefined });
   }
 
   /** Deletes a key, whether it is there or not. */
   del(key: K): void {
-    const { state, keys } = this.#open;
-    const stored = keys.encode(key);
-    state.delete(stored);
-    this.#scope.writes.set(stored, undefined);
+    this.#write({ kind: "delete", key: this.#open.keys.encode(key) });
+  }
+
+  #write(operation: KeyOperation): void {
+    const { point, offset, writes } = this.#scope;
+    point.state.apply(operation, offset, point.clock());
+    writes.set(operation.key, operation);
   }
 
   get size(): number {

@@ -1,6 +1,7 @@
 // The present over a log that is not ours: the contract of commit-log.ts is all that it relies on.
 
 import { describe, expect, test } from "vitest";
+import type { KeyOperation } from "../src/operations.js";
 import { OrderedMap } from "../src/ordered-map.js";
 import { Present } from "../src/present.js";
 import { State } from "../src/state.js";
@@ -9,8 +10,11 @@ import { ScriptedLog } from "./scripted-log.js";
 function setUp() {
   const log = new ScriptedLog();
   const present = new Present(new State(new OrderedMap()), log, log.endOffset);
-  const write = (key: string, value: string | undefined) =>
-    present.commit(new Uint8Array(), [{ key, value }], false);
+  const write = (key: string, value: string | undefined, expiry?: number) => {
+    const operation: KeyOperation =
+      value === undefined ? { kind: "delete", key } : { kind: "put", key, value, expiry };
+    return present.commit(new Uint8Array(), [operation], false);
+  };
   const read = () => {
     present.settle();
     return [...present.state.entries({ gte: "", lt: undefined }, false, 0)].map(
@@ -53,6 +57,26 @@ describe("the present", () => {
     log.full = true;
     await expect(write("a", "refused")).rejects.toThrow("full");
     expect([read(), present.pendingCommits]).toEqual([[], 0]);
+  });
+
+  test("gives a key back its version, its time and its expiry", async () => {
+    const { log, present, write } = setUp();
+    log.lastTime = 1000;
+    const kept = write("a", "kept", 5000);
+    log.acknowledge(1);
+    await kept;
+    log.lastTime = 2000;
+    const rejected = Promise.allSettled([
+      write("a", "lost"),
+      write("a", undefined),
+      write("a", "lost", 9000),
+    ]);
+    const entry = (now: number) => present.state.get("a", () => now);
+    expect(entry(5000)).toEqual({ value: "lost", offset: 3, time: 2000, expiry: 9000 });
+    log.fallBack()();
+    await rejected;
+    expect(entry(4999)).toEqual({ value: "kept", offset: 0, time: 1000, expiry: 5000 });
+    expect([entry(5000), present.state.size(() => 5000)]).toEqual([undefined, 0]);
   });
 
   test("undoes a partly acknowledged run down to what was acknowledged", async () => {

@@ -6,7 +6,7 @@ import type { CommitLog } from "../src/commit-log.js";
 export class ScriptedLog implements CommitLog {
   readonly id = "00000000-0000-0000-0000-000000000000";
   readonly startOffset = 0;
-  readonly lastTime = 0;
+  lastTime = 0;
   readonly durableOffset = 0;
   endOffset = 0;
   acknowledgedOffset = 0;
