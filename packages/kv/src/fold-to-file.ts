@@ -1,7 +1,14 @@
 // A fold into a snapshot file, and reading one whole to be sure of it.
 
 import type { FileSystem } from "@tidemark/wal";
-import { type Folded, type Folding, type FoldSource, fold, openBase } from "./fold.js";
+import {
+  type Folded,
+  type Folding,
+  type FoldSource,
+  fold,
+  openBase,
+  type SnapshotOwner,
+} from "./fold.js";
 import type { SnapshotFile } from "./layout.js";
 import type { Pace } from "./pace.js";
 import type { SnapshotHeader } from "./snapshot-format.js";
@@ -81,11 +88,11 @@ async function write(
 
 /** Reads a file to its end. Rejects with `KV_CORRUPT`. */
 export async function verifySnapshot(
-  source: FoldSource,
+  owner: SnapshotOwner,
   file: SnapshotFile,
   pace: Pace,
 ): Promise<{ header: SnapshotHeader; size: number }> {
-  const reader = await openBase(source, file);
+  const reader = await openBase(owner, file);
   try {
     for (const _ of reader.blocks()) if (pace.due) await pace.rest();
     return { header: reader.header, size: reader.size };

@@ -10,6 +10,7 @@ import { corrupt, DatabaseError, databaseError, hasCode } from "./errors.js";
 import type { KeyKind } from "./keys.js";
 import { listSnapshots, type SnapshotFile } from "./layout.js";
 import type { Pace } from "./pace.js";
+import type { Pins } from "./pins.js";
 import { SnapshotReader } from "./snapshot-reader.js";
 import { type State, StateBuilder } from "./state.js";
 
@@ -19,6 +20,15 @@ export interface FoldSource {
   readonly log: CommitLog;
   /** Directory of the snapshot files. */
   readonly snapshots: string;
+  readonly keys: KeyKind;
+  /** What retention must leave, where this process writes the database. */
+  readonly pins: Pins;
+}
+
+/** What a snapshot file must be of. */
+export interface SnapshotOwner {
+  readonly fileSystem: FileSystem;
+  readonly log: Pick<CommitLog, "id">;
   readonly keys: KeyKind;
 }
 
@@ -57,9 +67,24 @@ export interface Folded<T> {
 
 /**
  * The state of all commits below `endOffset`, which are acknowledged, given to `consume`. Begins from the newest
- * usable snapshot file at or below; `consume` runs again from the start if that file proves damaged.
+ * usable snapshot file at or below; `consume` runs again from the start if that file proves damaged. What it reads
+ * is pinned from the call on.
  */
 export async function fold<T>(
+  source: FoldSource,
+  endOffset: number,
+  options: FoldOptions,
+  consume: (folding: Folding) => Promise<T>,
+): Promise<Folded<T>> {
+  const release = source.pins.hold(source.log.startOffset);
+  try {
+    return await foldPinned(source, endOffset, options, consume);
+  } finally {
+    release();
+  }
+}
+
+async function foldPinned<T>(
   source: FoldSource,
   endOffset: number,
   options: FoldOptions,
@@ -138,7 +163,7 @@ async function foldFrom<T>(
 }
 
 /** Opens a snapshot file and checks that it belongs where it lies. */
-export async function openBase(source: FoldSource, file: SnapshotFile): Promise<SnapshotReader> {
+export async function openBase(source: SnapshotOwner, file: SnapshotFile): Promise<SnapshotReader> {
   const reader = await SnapshotReader.open(source.fileSystem, file.path);
   const { header } = reader;
   let reason: string | undefined;

@@ -31,6 +31,7 @@ import {
 import { COMMIT_BYTES_MAX } from "./operations.js";
 import type { ResolvedOptions } from "./options.js";
 import { Pace } from "./pace.js";
+import { Pins } from "./pins.js";
 import type { State } from "./state.js";
 
 /** What opening found and did. */
@@ -193,7 +194,7 @@ async function openSource(
   const complete = (await listIfThere(fileSystem, directoryOfSnapshots)) !== undefined;
   const logPath = logDirectory(directory);
   const log = await openLog(logPath, complete, logOptions);
-  const source = { fileSystem, log, snapshots: directoryOfSnapshots, keys };
+  const source = { fileSystem, log, snapshots: directoryOfSnapshots, keys, pins: new Pins() };
   return { log, source, snapshots };
 }
 

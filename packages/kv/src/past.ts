@@ -37,6 +37,22 @@ export async function viewOfPast<V, K extends Key>(
   now: number,
   signal: AbortSignal,
 ): Promise<View<V, K>> {
+  const { pins, log } = past.source;
+  // What is found in reach must still be there when it is read.
+  const release = pins.hold(log.startOffset);
+  try {
+    return await buildView(past, target, now, signal);
+  } finally {
+    release();
+  }
+}
+
+async function buildView<V, K extends Key>(
+  past: PastSource<K>,
+  target: ResolvedTarget,
+  now: number,
+  signal: AbortSignal,
+): Promise<View<V, K>> {
   const { source, present, keys, marks } = past;
   const { log } = source;
   if (target.kind === "offset" && target.offset >= present.endOffset) {

@@ -229,7 +229,7 @@ async function readBack(
   const log = await Log.open(logDirectory(directory), { fileSystem, clock, readOnly: true });
   try {
     const snapshots = snapshotsDirectory(directory);
-    const made = { fileSystem, log, snapshots, keys: source.keys };
+    const made = { fileSystem, log, keys: source.keys };
     const file = { path: snapshotName(snapshots, offset + 1), endOffset: offset + 1 };
     const { header } = await verifySnapshot(made, file, pace);
     const same =
