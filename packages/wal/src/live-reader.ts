@@ -36,18 +36,21 @@ export class LiveReader {
     directory: string,
     manifest: Manifest,
     list: SegmentList,
+    toldOffset: number,
   ) {
     this.#fileSystem = fileSystem;
     this.#directory = directory;
     this.#manifest = manifest;
     this.list = list;
-    this.#provedOffset = manifest.floor.offset;
+    this.#provedOffset = Math.max(manifest.floor.offset, toldOffset);
     list.renew = () => this.#renew();
   }
 
+  /** `toldOffset`: below it all is durable, as the writer told someone who tells us. */
   static async open(
     fileSystem: FileSystem,
     directory: string,
+    toldOffset: number,
   ): Promise<{ reader: LiveReader; recovery: RecoveryReport }> {
     const startMs = performance.now();
     for (let attempt = 1; ; attempt++) {
@@ -58,8 +61,9 @@ export class LiveReader {
           ? openBesideWriter(fileSystem, directory, manifest)
           : await openAtRest(fileSystem, directory, manifest);
         if (opened === undefined) continue;
-        const reader = new LiveReader(fileSystem, directory, manifest, opened.list);
+        const reader = new LiveReader(fileSystem, directory, manifest, opened.list, toldOffset);
         if (opened.live) reader.#begin(manifest);
+        else reader.#checkEnd();
         const { startOffset, endOffset } = reader.list;
         const durationMs = performance.now() - startMs;
         const recovery = { ...opened.report, startOffset, endOffset, durationMs };
@@ -77,6 +81,16 @@ export class LiveReader {
       this.list.closeSync();
       throw error;
     }
+  }
+
+  /** At rest every whole batch is shown already: what was told to be durable must be among them. */
+  #checkEnd(): void {
+    const { list } = this;
+    const { endOffset } = list;
+    list.durableOffset = Math.min(endOffset, Math.max(list.durableOffset, this.#provedOffset));
+    if (endOffset >= this.#provedOffset) return;
+    list.closeSync();
+    throw missingRecords(this.#directory, endOffset, this.#provedOffset);
   }
 
   get manifest(): Manifest {
@@ -211,9 +225,13 @@ function probe(segments: readonly Segment[], floor: number, directory: string): 
     break;
   }
   if (offset >= provedOffset) return { found, endOffset: offset, provedOffset };
-  throw new LogError("LOG_CORRUPT", "records that had been acknowledged are missing", {
+  throw missingRecords(directory, offset, provedOffset);
+}
+
+function missingRecords(directory: string, endOffset: number, provedOffset: number): LogError {
+  return new LogError("LOG_CORRUPT", "records that had been acknowledged are missing", {
     file: directory,
-    offset,
+    offset: endOffset,
     expected: `records up to ${provedOffset - 1} at least`,
   });
 }

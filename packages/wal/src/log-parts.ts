@@ -43,7 +43,11 @@ export interface LogParts {
 }
 
 export async function openReading(directory: string, options: ResolvedOptions): Promise<LogParts> {
-  const { reader, recovery } = await LiveReader.open(options.fileSystem, directory);
+  const { reader, recovery } = await LiveReader.open(
+    options.fileSystem,
+    directory,
+    options.durableOffset,
+  );
   const { list, manifest } = reader;
   const [counters, poison] = [new Counters(), new Poison(options.onFailure)];
   const lastTime = () => newestTime(list);

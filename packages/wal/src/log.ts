@@ -159,9 +159,7 @@ export class Log implements AsyncDisposable {
    */
   read(offset: number): LogRecord {
     this.#checkOpen();
-    whole("offset", offset, 0, Number.MAX_SAFE_INTEGER);
-    const { startOffset, endOffset } = this.#list;
-    if (offset < startOffset || offset >= endOffset) throw this.#outOfRange(offset, endOffset - 1);
+    this.#checkOffset(offset, this.#list.endOffset - 1);
     return readRecord(this.#list, offset);
   }
 
@@ -210,6 +208,16 @@ export class Log implements AsyncDisposable {
     return findTime(this.#list, checkTime(time));
   }
 
+  /**
+   * Bytes that the log takes from the record at `offset` on, to within its batch. Throws `LOG_OUT_OF_RANGE` outside
+   * [startOffset, acknowledgedOffset], `LOG_CORRUPT`, `LOG_IO`, `LOG_CLOSED`.
+   */
+  bytesFrom(offset: number): number {
+    this.#checkOpen();
+    this.#checkOffset(offset, this.#list.endOffset);
+    return this.#list.bytesFrom(offset);
+  }
+
   /** Resolves with the durable offset once everything appended before the call is on stable storage. */
   sync(): Promise<number> {
     const refusal = this.#writeRefusal();
@@ -237,9 +245,7 @@ export class Log implements AsyncDisposable {
   async truncateFrom(offset: number): Promise<void> {
     const refusal = this.#writeRefusal();
     if (refusal !== undefined) throw refusal;
-    whole("offset", offset, 0, Number.MAX_SAFE_INTEGER);
-    if (offset < this.startOffset || offset > this.endOffset)
-      throw this.#outOfRange(offset, this.endOffset);
+    this.#checkOffset(offset, this.endOffset);
     await this.#side.writer.truncateFrom(offset);
   }
 
@@ -302,6 +308,11 @@ export class Log implements AsyncDisposable {
     const closed = this.#closedError();
     if (closed !== undefined) return closed;
     return this.#writing === undefined ? readOnlyError() : this.#poison.failure;
+  }
+
+  #checkOffset(offset: number, last: number): void {
+    whole("offset", offset, 0, Number.MAX_SAFE_INTEGER);
+    if (offset < this.startOffset || offset > last) throw this.#outOfRange(offset, last);
   }
 
   #outOfRange(offset: number, last: number): LogError {

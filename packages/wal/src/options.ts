@@ -58,6 +58,11 @@ export interface LogOptions {
   readonly retention?: Retention;
   /** Reads beside a live writer; takes no lock and changes nothing on disk. */
   readonly readOnly?: boolean;
+  /**
+   * For `readOnly`: an offset that the writer's `sync` resolved with, told by whoever knows it. What is below is shown at
+   * once, before the log itself states that it is durable, and has to be there. Default: what the log states.
+   */
+  readonly durableOffset?: number;
   /** Default true; false rejects with `LOG_NOT_FOUND` where there is no log. */
   readonly createIfMissing?: boolean;
   /** Rejects with `LOG_EXISTS` where there is a log. */
@@ -85,6 +90,7 @@ export interface ResolvedOptions {
   readonly noteAfterMs: number;
   readonly retention: Retention;
   readonly readOnly: boolean;
+  readonly durableOffset: number;
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
   readonly startOffset: number;
@@ -100,6 +106,7 @@ const MIB = 1024 * KIB;
 /** Positions stay below 2 GiB: what a memory map takes, and what the index holds with room to spare. */
 export const STORE_BYTES_MAX = 2 ** 31 - 1;
 const TIMER_MS_MAX = 2 ** 31 - 1;
+const OFFSET_MAX = Number.MAX_SAFE_INTEGER;
 
 const KNOWN = [
   "durability",
@@ -110,6 +117,7 @@ const KNOWN = [
   "noteAfterMs",
   "retention",
   "readOnly",
+  "durableOffset",
   "createIfMissing",
   "errorIfExists",
   "startOffset",
@@ -128,9 +136,10 @@ export function resolveOptions(options: LogOptions = {}): ResolvedOptions {
     durability: oneOf("durability", or(options.durability, "commit"), ["commit", "interval", "os"]),
     retention: resolveRetention(or(options.retention, {})),
     readOnly: flag("readOnly", or(options.readOnly, false)),
+    durableOffset: whole("durableOffset", or(options.durableOffset, 0), 0, OFFSET_MAX),
     createIfMissing: flag("createIfMissing", or(options.createIfMissing, true)),
     errorIfExists: flag("errorIfExists", or(options.errorIfExists, false)),
-    startOffset: whole("startOffset", or(options.startOffset, 0), 0, Number.MAX_SAFE_INTEGER),
+    startOffset: whole("startOffset", or(options.startOffset, 0), 0, OFFSET_MAX),
     ancestry: ancestry === undefined ? undefined : resolveAncestry(ancestry),
     onFailure: later(callable("onFailure", or(options.onFailure, ignore))),
     onReport: later(callable("onReport", or(options.onReport, ignore))),
@@ -138,6 +147,8 @@ export function resolveOptions(options: LogOptions = {}): ResolvedOptions {
     clock: callable("clock", or(options.clock, Date.now)),
   };
   if (resolved.readOnly) checkReadOnly(options);
+  else if (options.durableOffset !== undefined)
+    throw invalid("durableOffset", "left out without readOnly", options.durableOffset);
   return resolved;
 }
 

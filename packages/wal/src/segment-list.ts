@@ -4,6 +4,7 @@
 
 import { assert, LogError } from "./errors.js";
 import type { Segment } from "./segment.js";
+import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 
 /** A cut from the end, for readers that were above it. */
 interface Cut {
@@ -64,6 +65,16 @@ export class SegmentList {
     const found = segments[low];
     assert(found !== undefined, "a log that can be read has a segment");
     return found;
+  }
+
+  /** Bytes of batches that were written, from the one with `offset` on, which is within [startOffset, endOffset]. */
+  bytesFrom(offset: number): number {
+    let bytes = 0;
+    for (const segment of this.#segments) {
+      if (segment.baseOffset >= offset) bytes += segment.size - SEGMENT_HEADER_LENGTH;
+      else if (segment.endOffset > offset) bytes += segment.size - segment.placeOf(offset).position;
+    }
+    return bytes;
   }
 
   /** Bounds the descriptors: closes the sealed segment that was opened longest ago. */

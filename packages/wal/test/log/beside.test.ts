@@ -70,6 +70,55 @@ test("a reader does not see what is not durable, nor what a rejection cuts back"
   expectNumbered(reader, 0, 12);
 });
 
+describe("a reader that is told a durable offset", () => {
+  test("sees what is below it at once, where the log states nothing yet, and nothing above", async () => {
+    const fileSystem = new FaultyFileSystem();
+    const directory = temporaryDirectory();
+    const log = await openLog(directory, { fileSystem, noteAfterMs: 0 });
+    await appendEach(log, 10);
+    const durableOffset = await log.sync();
+    const gate = fileSystem.hold({ call: "datasync" });
+    const waiting = log.append(payloadOf(10));
+    await gate.reached;
+    const untold = await openReader(directory);
+    const reader = await openReader(directory, { durableOffset: 10 });
+    const shown = [untold.endOffset, reader.endOffset, reader.durableOffset];
+    expect(await reader.refresh()).toBe(10);
+    gate.release();
+    await waiting;
+    expect(durableOffset).toBe(10);
+    // The record above was written behind a batch that states all before it.
+    expect(shown).toEqual([10, 10, 10]);
+    expectNumbered(reader, 0, 10);
+  });
+
+  test("sees the last record of an idle writer that makes no notes", async () => {
+    const directory = temporaryDirectory();
+    const log = await openLog(directory, { noteAfterMs: 0 });
+    await appendEach(log, 10);
+    expect((await openReader(directory)).endOffset).toBeLessThan(10);
+    const reader = await openReader(directory, { durableOffset: 10 });
+    expectNumbered(reader, 0, 10);
+    expect(reader.durableOffset).toBe(10);
+  });
+
+  test("refuses a log without those records, beside a writer and at rest", async () => {
+    const directory = temporaryDirectory();
+    const log = await openLog(directory);
+    await appendEach(log, 10);
+    const open = () => openReader(directory, { durableOffset: 11 });
+    expect(await refusal(open)).toMatchObject({ code: "LOG_CORRUPT", offset: 10 });
+    await log.close();
+    expect(await refusal(open)).toMatchObject({ code: "LOG_CORRUPT", offset: 10 });
+    expectNumbered(await openReader(directory, { durableOffset: 10 }), 0, 10);
+  });
+
+  test("is read-only", async () => {
+    const open = () => openLog(temporaryDirectory(), { durableOffset: 0 });
+    expect((await refusal(open)).code).toBe("LOG_INVALID_ARGUMENT");
+  });
+});
+
 test("a reader of a log at rest sees all of it, and what a writer adds later", async () => {
   const directory = await closedLog((log) => appendEach(log, 70));
   const reader = await openReader(directory);

@@ -161,3 +161,22 @@ test("records of many MiB are written, read and found whole, beside small ones",
     expect(again.read(offset).payload.length).toBe(lengths[offset]);
   }
 });
+
+test("the bytes from an offset on are those of its batch and all behind it, over every segment", async () => {
+  const log = await openLog(temporaryDirectory());
+  await appendEach(log, 200);
+  const { segments, storeBytes } = log.stats();
+  expect(segments).toBeGreaterThan(2);
+  const bytes = offsets(0, 201).map((offset) => log.bytesFrom(offset));
+  expect(bytes[200]).toBe(0);
+  // What a store has besides is its header of 64 bytes.
+  expect(bytes[0]).toBe(storeBytes - 64 * segments);
+  for (const offset of offsets(0, 200)) {
+    expect(bytes[offset]).toBeGreaterThan(bytes[offset + 1] ?? Number.NaN);
+  }
+  await log.truncateBefore(100);
+  expect(log.bytesFrom(150)).toBe(bytes[150]);
+  for (const outside of [log.startOffset - 1, 201]) {
+    expect((await refusal(() => log.bytesFrom(outside))).code).toBe("LOG_OUT_OF_RANGE");
+  }
+});
