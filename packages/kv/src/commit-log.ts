@@ -1,10 +1,12 @@
 // What the database needs of a log. `Log` of @tidemark/wal is one; a replicated stream can stand behind it too.
 
-import type { LogRecord } from "@tidemark/wal";
+import type { Ancestry, LogRecord } from "@tidemark/wal";
 
 export interface CommitLog {
   /** UUID. */
   readonly id: string;
+  /** The log that this one goes on from, if it was restored. */
+  readonly ancestry: Ancestry | undefined;
   /** Offset of the first record that can be read. */
   readonly startOffset: number;
   /**
@@ -22,6 +24,11 @@ export interface CommitLog {
   append(payload: Uint8Array, options?: { sync?: boolean }): Promise<number>;
   /** Acknowledged records in [from, to), in order. */
   records(range: { from: number; to: number }): Iterable<LogRecord>;
+  /**
+   * Durable records from an offset on, then each further one once it is durable, until the signal's reason, or an
+   * error says why no more will come (`LOG_CLOSED`, `LOG_FAILED`, `LOG_TRUNCATED`).
+   */
+  follow(options: { from: number; signal?: AbortSignal }): AsyncIterable<LogRecord>;
   /** One acknowledged record. */
   read(offset: number): LogRecord;
   /** Offset of the first acknowledged record at or after a time in ms, `acknowledgedOffset` if there is none. */

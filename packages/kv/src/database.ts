@@ -1,6 +1,7 @@
 // The public face of a database: checks arguments and state, and hands on to the present, the fold and the
 // log. It decides nothing about bytes.
 
+import { type Change, type ChangesOptions, followChanges, resolveChanges } from "./changes.js";
 import {
   type CheckpointOptions,
   type CheckpointReport,
@@ -223,6 +224,23 @@ export class Database<V = unknown, K extends Key = string>
     return await this.#work.run(signal, (ended) =>
       viewOfPast<V, K>(this.#past, resolved, this.#now(), ended),
     );
+  }
+
+  /**
+   * The change feed: every commit once it is on stable storage, in order, then each further one as it comes, without
+   * end; as fast as it is asked for. Any number at once. `since` is the last commit that was taken in, and can be kept
+   * across restarts. Of a read-only database, what its log learns of, also beyond the state that it shows. Throws
+   * `KV_INVALID_ARGUMENT`, `KV_CLOSED` or, for a commit that a restored database does not share with the log that it came from,
+   * `KV_OTHER_LINEAGE`. Ends with the signal's reason, `KV_CLOSED` when the database is closed, `KV_FAILED` after the last durable
+   * commit of a poisoned log, `KV_CORRUPT`, `KV_IO`, or `KV_TARGET_OUT_OF_RANGE` where the next commit has been cut from the log or
+   * `since` is not there: then read the state anew. To end it while it waits, use the signal.
+   */
+  changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<V, K>> {
+    this.#checkOpen();
+    const { log } = this.#opened;
+    const { readOnly } = this.#options;
+    const resolved = resolveChanges(options, log);
+    return followChanges<V, K>({ log, keys: this.#readPoint.keys, readOnly }, resolved);
   }
 
   /**

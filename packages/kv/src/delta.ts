@@ -4,18 +4,15 @@
 import type { LogRecord } from "@tidemark/wal";
 import { ClearedRanges, type ClearedSweep } from "./cleared-ranges.js";
 import type { Mark, SnapshotEntry } from "./entry.js";
-import { DatabaseError } from "./errors.js";
 import type { KeyKind } from "./keys.js";
-import { CommitReader, type CommitStep, type Operation } from "./operations.js";
+import type { Operation } from "./operations.js";
 import type { Pace } from "./pace.js";
+import { RecordedCommit } from "./recorded-commit.js";
 import { sortKeys } from "./sorted-keys.js";
 import type { StoredValue } from "./stored-value.js";
 
 /** Entries that are merged before whoever takes them can rest. */
 const BATCH_LENGTH = 512;
-
-/** Operations of one commit that are taken in before whoever folds can rest. */
-const STEP_LENGTH = 1000;
 
 /** The last that happened to a key. */
 interface Change {
@@ -35,7 +32,7 @@ export class Delta {
   readonly #cleared = new ClearedRanges();
   #sequence = 0;
   /** The commit of which some has been taken in. */
-  #begun: CommitReader | undefined;
+  #begun: RecordedCommit | undefined;
   /** Time of the last commit; undefined if there was none. */
   lastTime: number | undefined;
   /** Count of commits. */
@@ -50,13 +47,13 @@ export class Delta {
    * `KV_CORRUPT` or `KV_UNSUPPORTED_VERSION`; then the delta is of no more use.
    */
   apply(record: LogRecord): boolean {
-    const reader = this.#begun ?? new CommitReader(record.payload, this.#keys);
-    const { operations, complete } = stepOf(reader, record);
+    const commit = this.#begun ?? new RecordedCommit(record, this.#keys);
+    const { operations, complete } = commit.next();
     for (const operation of operations) {
       this.#sequence += 1;
       this.#apply(operation, record);
     }
-    this.#begun = complete ? undefined : reader;
+    this.#begun = complete ? undefined : commit;
     if (!complete) return false;
     this.lastTime = record.time;
     this.commits += 1;
@@ -146,17 +143,4 @@ export class SortedDelta {
     const { value, offset, time, expiry } = change;
     if (value !== undefined) this.#merged.push({ key, value, offset, time, expiry });
   }
-}
-
-function stepOf(reader: CommitReader, { offset }: LogRecord): CommitStep {
-  const commit = reader.next(STEP_LENGTH);
-  if (commit.verdict === "valid") return commit;
-  if (commit.verdict === "unsupported") {
-    throw new DatabaseError("KV_UNSUPPORTED_VERSION", commit.reason, { offset });
-  }
-  throw new DatabaseError(
-    "KV_CORRUPT",
-    `the log is whole, but this record is no commit: ${commit.reason} at byte ${commit.position}`,
-    { offset },
-  );
 }

@@ -11,7 +11,8 @@ import { FileSystemError, LogError, type LogErrorCode } from "@tidemark/wal";
  * `KV_FAILED` (the log is poisoned: reopen) · `KV_IO` · `KV_CORRUPT` (damage, with file and position).
  * Writing: `KV_VALUE_NOT_STORABLE` (names the place in the value) · `KV_COMMIT_TOO_LARGE` ·
  * `KV_READ_ONLY` · `KV_NO_SPACE` · `KV_BUSY` (too much waits).
- * Going back: `KV_TARGET_OUT_OF_RANGE` (says what can be reached).
+ * Going back: `KV_TARGET_OUT_OF_RANGE` (says what can be reached) · `KV_OTHER_LINEAGE` (an offset of another log,
+ * beyond what that log and this one share).
  */
 export type DatabaseErrorCode =
   | "KV_LOCKED"
@@ -29,7 +30,8 @@ export type DatabaseErrorCode =
   | "KV_READ_ONLY"
   | "KV_NO_SPACE"
   | "KV_BUSY"
-  | "KV_TARGET_OUT_OF_RANGE";
+  | "KV_TARGET_OUT_OF_RANGE"
+  | "KV_OTHER_LINEAGE";
 
 /** Where and what, as far as it applies; the message carries the same. */
 export interface DatabaseErrorDetails {

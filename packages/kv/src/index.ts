@@ -1,5 +1,6 @@
 // What @tidemark/kv exports, and nothing else.
 
+export type { Change, ChangeOperation, ChangesOptions, Since } from "./changes.js";
 export type { CheckpointOptions, CheckpointReport } from "./checkpoint.js";
 export { Database } from "./database.js";
 export {

@@ -165,17 +165,20 @@ export class CommitReader {
     this.#keys = keys;
   }
 
-  /** The next operations, `limit` at most. To be called until they are complete, or no longer valid. */
-  next(limit = Number.POSITIVE_INFINITY): CommitVerdict {
+  /**
+   * The next operations, `limit` at most, and no further one once they take `bytes`. To be called until they are
+   * complete, or no longer valid.
+   */
+  next(limit = Number.POSITIVE_INFINITY, bytes = Number.POSITIVE_INFINITY): CommitVerdict {
     try {
-      return this.#step(limit);
+      return this.#step(limit, bytes);
     } catch (error) {
       if (!(error instanceof Malformed)) throw error;
       return { verdict: "invalid", reason: error.message, position: error.position };
     }
   }
 
-  #step(limit: number): CommitVerdict {
+  #step(limit: number, bytes: number): CommitVerdict {
     const reader = this.#in;
     if (this.#left === undefined) {
       const format = reader.u8();
@@ -184,13 +187,14 @@ export class CommitReader {
       if (this.#left > reader.remaining) throw reader.malformed(`${this.#left} operations claimed`);
     }
     const count = Math.min(this.#left, limit);
+    const full = reader.position + bytes;
     const operations: Operation[] = [];
-    for (let i = 0; i < count; i++) {
+    while (operations.length < count && reader.position < full) {
       const operation = readOperation(reader, this.#keys);
       if (typeof operation === "string") return unsupported(operation);
       operations.push(operation);
     }
-    this.#left -= count;
+    this.#left -= operations.length;
     const complete = this.#left === 0;
     if (complete && reader.remaining > 0) throw reader.malformed("bytes after the last operation");
     return { verdict: "valid", operations, complete };

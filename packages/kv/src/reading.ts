@@ -100,7 +100,11 @@ function* take<T>(
 }
 
 /** What a key had been given. The type is the caller's word: the log has no types. */
-function readBack<V>(entry: Entry, keys: KeyCodec<Key>, stored: string): V {
+export function readBack<V>(
+  entry: Pick<Entry, "value" | "offset">,
+  keys: KeyCodec<Key>,
+  stored: string,
+): V {
   try {
     return decodeValue(entry.value) as V;
   } catch (cause) {

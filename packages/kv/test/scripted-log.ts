@@ -5,6 +5,7 @@ import type { CommitLog } from "../src/commit-log.js";
 /** A log in memory whose acknowledgements and rejections come when the test says so. */
 export class ScriptedLog implements CommitLog {
   readonly id = "00000000-0000-0000-0000-000000000000";
+  readonly ancestry = undefined;
   readonly startOffset = 0;
   lastTime = 0;
   readonly durableOffset = 0;
@@ -33,6 +34,10 @@ export class ScriptedLog implements CommitLog {
   }
 
   records(): never {
+    throw new Error("not in this test");
+  }
+
+  follow(): never {
     throw new Error("not in this test");
   }
 
