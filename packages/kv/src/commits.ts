@@ -2,7 +2,8 @@
 
 import { types } from "node:util";
 import { invalid, invalidArgument } from "./arguments.js";
-import type { Key, KeyCodec } from "./keys.js";
+import { DatabaseError } from "./errors.js";
+import type { Key } from "./keys.js";
 import { CommitWriter, type KeyOperation } from "./operations.js";
 import type { Present } from "./present.js";
 import type { ReadPoint } from "./reading.js";
@@ -12,32 +13,52 @@ import {
   type TransactionOutcome,
   type TransactionScope,
 } from "./transaction.js";
-import { type BatchOperation, resolveSync, takeBatch, type WriteOptions } from "./write.js";
+import {
+  type BatchOperation,
+  type Condition,
+  type DelOptions,
+  type ExpiryOptions,
+  type PutOptions,
+  resolveDel,
+  resolvePut,
+  resolveSync,
+  takeBatch,
+  type WriteOptions,
+} from "./write.js";
 
 export class Commits<V, K extends Key> {
-  readonly #keys: KeyCodec<K>;
+  readonly #point: ReadPoint<K>;
   readonly #present: Present;
   /** Missing while a commit is built with it: a getter in a value may write too. */
   #writer: CommitWriter | undefined;
   #inTransaction = false;
 
-  constructor(keys: KeyCodec<K>, present: Present) {
-    this.#keys = keys;
+  /** `point` reads the present. */
+  constructor(point: ReadPoint<K>, present: Present) {
+    this.#point = point;
     this.#present = present;
   }
 
-  put(key: K, value: V, options: WriteOptions | undefined): Promise<number> {
-    const sync = this.#begin(options);
-    const stored = this.#keys.encode(key);
+  put(key: K, value: V, options: PutOptions | undefined): Promise<number> {
+    this.#refuseInTransaction();
+    const { sync, condition, ttl } = resolvePut(options);
+    const { keys, clock } = this.#point;
+    const stored = keys.encode(key);
+    const expiry = ttl === undefined ? undefined : clock() + ttl;
     return this.#commit(sync, (writer) => {
       writer.begin(1);
-      return [writer.put(stored, value)];
+      const operation = writer.put(stored, value, expiry);
+      // Encoding runs getters, which may write: looked at only now.
+      this.#check(stored, condition);
+      return [operation];
     });
   }
 
-  del(key: K, options: WriteOptions | undefined): Promise<number> {
-    const sync = this.#begin(options);
-    const stored = this.#keys.encode(key);
+  del(key: K, options: DelOptions | undefined): Promise<number> {
+    this.#refuseInTransaction();
+    const { sync, condition } = resolveDel(options);
+    const stored = this.#point.keys.encode(key);
+    this.#check(stored, condition);
     return this.#commit(sync, (writer) => {
       writer.begin(1);
       return [writer.delete(stored)];
@@ -48,18 +69,29 @@ export class Commits<V, K extends Key> {
     operations: readonly BatchOperation<V, K>[],
     options: WriteOptions | undefined,
   ): Promise<number> {
-    const sync = this.#begin(options);
+    this.#refuseInTransaction();
+    const sync = resolveSync(options);
     const taken = takeBatch(operations);
     if (taken.length === 0) return this.#present.acknowledged();
+    const { keys, clock } = this.#point;
+    const now = clock();
     return this.#commit(sync, (writer) => {
       writer.begin(taken.length);
-      return taken.map((operation) => this.#write(writer, operation));
+      return taken.map((operation) => {
+        const key = keys.encode(operation.key);
+        if (operation.type === "del") return writer.delete(key);
+        return writer.put(key, operation.value, expiryOf(operation, now));
+      });
     });
   }
 
-  #write(writer: CommitWriter, operation: BatchOperation<V, K>): KeyOperation {
-    const key = this.#keys.encode(operation.key);
-    return operation.type === "put" ? writer.put(key, operation.value) : writer.delete(key);
+  /** Refuses a write to a key that has another version. */
+  #check(stored: string, condition: Condition): void {
+    if (condition === undefined) return;
+    this.#present.settle();
+    const { state, clock } = this.#point;
+    const version = state.get(stored, clock)?.offset;
+    if (version !== (condition ?? undefined)) throw conflict(condition, version);
   }
 
   async transaction<T>(
@@ -67,7 +99,8 @@ export class Commits<V, K extends Key> {
     run: (transaction: Transaction<V, K>) => Immediate<T>,
     options: WriteOptions | undefined,
   ): Promise<TransactionOutcome<T>> {
-    const sync = this.#begin(options);
+    this.#refuseInTransaction();
+    const sync = resolveSync(options);
     if (typeof run !== "function") throw invalid("run", "a function", run);
     const offset = this.#present.endOffset;
     const scope: TransactionScope<K> = { point, offset, writes: new Map(), ended: false };
@@ -88,11 +121,9 @@ export class Commits<V, K extends Key> {
     }
   }
 
-  #begin(options: WriteOptions | undefined): boolean {
-    if (this.#inTransaction) {
-      throw invalidArgument("write through the transaction while it runs, not to the database");
-    }
-    return resolveSync(options);
+  #refuseInTransaction(): void {
+    if (!this.#inTransaction) return;
+    throw invalidArgument("write through the transaction while it runs, not to the database");
   }
 
   #commit(
@@ -120,6 +151,16 @@ function writeAll<K extends Key>(
   writer.begin(operations.length);
   for (const operation of operations) writer.add(operation);
   return operations;
+}
+
+function expiryOf({ ttl }: ExpiryOptions, now: number): number | undefined {
+  return ttl === undefined ? undefined : now + ttl;
+}
+
+function conflict(condition: number | null, version: number | undefined): DatabaseError {
+  const expected = condition === null ? "no such key" : `version ${condition}`;
+  const found = version === undefined ? "there is no such key" : `the key has version ${version}`;
+  return new DatabaseError("KV_CONFLICT", `${found}, not ${expected}`, { version });
 }
 
 /** Refuses what shows that the function has not run to its end. */

@@ -18,9 +18,11 @@ import { Present } from "./present.js";
 import type { Range } from "./range.js";
 import {
   hasKey,
+  type KeyEntry,
   type Reading,
   type ReadPoint,
   readEntries,
+  readEntry,
   readKeys,
   readOnlyValues,
   readValue,
@@ -31,7 +33,7 @@ import { resolveTarget, type Target } from "./target.js";
 import type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
 import { View } from "./view.js";
 import { Work } from "./work.js";
-import type { BatchOperation, WriteOptions } from "./write.js";
+import type { BatchOperation, DelOptions, PutOptions, WriteOptions } from "./write.js";
 
 /**
  * An ordered map in memory whose truth is a log on disk. `V` is the type of values, as the caller knows it; keys
@@ -64,8 +66,8 @@ export class Database<V = unknown, K extends Key = string>
     this.#opened = opened;
     this.#options = options;
     this.#present = new Present(opened.state, opened.log, opened.endOffset);
-    this.#commits = new Commits(keys, this.#present);
     this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
+    this.#commits = new Commits(this.#readPoint, this.#present);
     this.#checkpoints = new Checkpoints(opened.source, opened.snapshotOffset);
     const { source, marks } = opened;
     this.#past = { source, marks, present: this.#present, keys, readOnly: options.readOnly };
@@ -132,6 +134,11 @@ export class Database<V = unknown, K extends Key = string>
     return readValue(this.#point, key);
   }
 
+  /** The value of a key, made anew, with its version (for `ifVersion`), time and expiry; undefined if there is none. Throws as `get`. */
+  getEntry(key: K): KeyEntry<V> | undefined {
+    return readEntry(this.#point, key);
+  }
+
   /** The values of keys, in the order of the keys. Throws as `get`, and `KV_INVALID_ARGUMENT`. */
   getMany(keys: readonly K[]): (V | undefined)[] {
     return readValues(this.#point, keys);
@@ -159,17 +166,19 @@ export class Database<V = unknown, K extends Key = string>
   }
 
   /**
-   * Sets a value, which is encoded at the call. Resolves with the commit's offset once acknowledged. Rejects with
-   * `KV_INVALID_KEY`, `KV_VALUE_NOT_STORABLE`, `KV_COMMIT_TOO_LARGE`, `KV_BUSY`, `KV_NO_SPACE`, `KV_FAILED`,
+   * Sets a value, which is encoded at the call. With `ttl`, the key counts as gone from that many ms after the call on
+   * (or after the last commit, where the clock is behind it); a later put without one keeps it for ever. With `ifVersion`,
+   * it is written only if the key has that version now. Resolves with the commit's offset once acknowledged. Rejects with
+   * `KV_CONFLICT` (its `version` is the one that the key has), `KV_INVALID_KEY`, `KV_VALUE_NOT_STORABLE`, `KV_COMMIT_TOO_LARGE`, `KV_BUSY`, `KV_NO_SPACE`, `KV_FAILED`,
    * `KV_IO`, `KV_READ_ONLY`, `KV_INVALID_ARGUMENT` or `KV_CLOSED`: then the write is not in the database.
    */
-  async put(key: K, value: V, options?: WriteOptions): Promise<number> {
+  async put(key: K, value: V, options?: PutOptions): Promise<number> {
     this.#checkOpen();
     return await this.#commits.put(key, value, options);
   }
 
   /** Deletes a key. It is a commit even if there is no such key. Resolves and rejects as `put`. */
-  async del(key: K, options?: WriteOptions): Promise<number> {
+  async del(key: K, options?: DelOptions): Promise<number> {
     this.#checkOpen();
     return await this.#commits.del(key, options);
   }

@@ -10,7 +10,7 @@ import { FileSystemError, LogError, type LogErrorCode } from "@tidemark/wal";
  * Any call: `KV_INVALID_ARGUMENT` (options, ranges, targets) · `KV_INVALID_KEY` · `KV_CLOSED` ·
  * `KV_FAILED` (the log is poisoned: reopen) · `KV_IO` · `KV_CORRUPT` (damage, with file and position).
  * Writing: `KV_VALUE_NOT_STORABLE` (names the place in the value) · `KV_COMMIT_TOO_LARGE` ·
- * `KV_READ_ONLY` · `KV_NO_SPACE` · `KV_BUSY` (too much waits).
+ * `KV_READ_ONLY` · `KV_NO_SPACE` · `KV_BUSY` (too much waits) · `KV_CONFLICT` (says which version the key has).
  * Going back: `KV_TARGET_OUT_OF_RANGE` (says what can be reached) · `KV_OTHER_LINEAGE` (an offset of another log,
  * beyond what that log and this one share).
  */
@@ -30,6 +30,7 @@ export type DatabaseErrorCode =
   | "KV_READ_ONLY"
   | "KV_NO_SPACE"
   | "KV_BUSY"
+  | "KV_CONFLICT"
   | "KV_TARGET_OUT_OF_RANGE"
   | "KV_OTHER_LINEAGE";
 
@@ -43,6 +44,8 @@ export interface DatabaseErrorDetails {
   readonly offset?: number | undefined;
   /** For `KV_TARGET_OUT_OF_RANGE`: the commits that can be reached, both inclusive; none in an empty database. */
   readonly reachable?: ReachableRange | undefined;
+  /** For `KV_CONFLICT`: the version that the key has; undefined if there is no such key. */
+  readonly version?: number | undefined;
   readonly cause?: unknown;
 }
 
@@ -60,6 +63,7 @@ export class DatabaseError extends Error {
   readonly position: number | undefined;
   readonly offset: number | undefined;
   readonly reachable: ReachableRange | undefined;
+  readonly version: number | undefined;
 
   constructor(code: DatabaseErrorCode, message: string, details: DatabaseErrorDetails = {}) {
     super(
@@ -75,6 +79,7 @@ export class DatabaseError extends Error {
     this.position = details.position ?? origin?.position;
     this.offset = details.offset ?? origin?.offset;
     this.reachable = details.reachable;
+    this.version = details.version;
   }
 }
 

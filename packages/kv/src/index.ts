@@ -16,10 +16,16 @@ export type { RecoveryReport } from "./open-database.js";
 export type { DatabaseLogOptions, DatabaseOptions } from "./options.js";
 export type { AtOptions } from "./past.js";
 export type { Range } from "./range.js";
-export type { Reading } from "./reading.js";
+export type { KeyEntry, Reading } from "./reading.js";
 export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
 export type { DatabaseStats } from "./stats.js";
 export type { Target } from "./target.js";
 export type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
 export type { View } from "./view.js";
-export type { BatchOperation, WriteOptions } from "./write.js";
+export type {
+  BatchOperation,
+  DelOptions,
+  ExpiryOptions,
+  PutOptions,
+  WriteOptions,
+} from "./write.js";

@@ -9,12 +9,26 @@ import { type Range, resolveRange } from "./range.js";
 import type { Clock, State } from "./state.js";
 import { decodeValue } from "./values.js";
 
+/** What a key has, with the commit that gave it that. */
+export interface KeyEntry<V> {
+  /** The caller's own. */
+  readonly value: V;
+  /** Offset of the commit: for `ifVersion`. */
+  readonly version: number;
+  /** Time of that commit, in ms since the Unix epoch. */
+  readonly time: number;
+  /** Time from which on the key counts as gone, in ms since the Unix epoch; undefined for never. */
+  readonly expiry: number | undefined;
+}
+
 /** What can be read. Keys have the order of their UTF-8 or of their bytes. */
 export interface Reading<V, K extends Key> {
   /** Count of keys. */
   readonly size: number;
   /** The value of a key, the caller's own; undefined if there is no such key (or if that is its value: see `has`). */
   get(key: K): V | undefined;
+  /** The value of a key with its version, time and expiry; undefined if there is no such key. */
+  getEntry(key: K): KeyEntry<V> | undefined;
   /** The values of keys, in the order of the keys. */
   getMany(keys: readonly K[]): (V | undefined)[];
   has(key: K): boolean;
@@ -36,6 +50,14 @@ export function readValue<V, K extends Key>(point: ReadPoint<K>, key: K): V | un
   const stored = point.keys.encode(key);
   const entry = point.state.get(stored, point.clock);
   return entry === undefined ? undefined : readBack<V>(entry, point.keys, stored);
+}
+
+export function readEntry<V, K extends Key>(point: ReadPoint<K>, key: K): KeyEntry<V> | undefined {
+  const stored = point.keys.encode(key);
+  const entry = point.state.get(stored, point.clock);
+  if (entry === undefined) return undefined;
+  const { offset: version, time, expiry } = entry;
+  return { value: readBack<V>(entry, point.keys, stored), version, time, expiry };
 }
 
 export function readValues<V, K extends Key>(

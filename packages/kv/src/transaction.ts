@@ -7,9 +7,11 @@ import { COMMIT_BYTES_MAX, type KeyOperation } from "./operations.js";
 import type { Range } from "./range.js";
 import {
   hasKey,
+  type KeyEntry,
   type Reading,
   type ReadPoint,
   readEntries,
+  readEntry,
   readKeys,
   readOnlyValues,
   readValue,
@@ -17,6 +19,7 @@ import {
 } from "./reading.js";
 import { type StoredValue, storeValue } from "./stored-value.js";
 import { ValueEncoder } from "./value-encoder.js";
+import { type ExpiryOptions, resolveTtl } from "./write.js";
 
 /** What a transaction's function returned, and the offset of its commit. */
 export interface TransactionOutcome<T> {
@@ -53,11 +56,16 @@ export class Transaction<V = unknown, K extends Key = string> implements Reading
     this.#scope = scope;
   }
 
-  /** Sets a value, which is encoded at the call. Throws `KV_INVALID_KEY` or `KV_VALUE_NOT_STORABLE`. */
-  put(key: K, value: V): void {
-    const stored = this.#open.keys.encode(key);
-    const encoded = encodeAlone(value);
-    this.#write({ kind: "put", key: stored, value: encoded, expiry: undefined });
+  /**
+   * Sets a value, which is encoded at the call. A ttl counts from the transaction's beginning. Throws `KV_INVALID_KEY`,
+   * `KV_VALUE_NOT_STORABLE` or `KV_INVALID_ARGUMENT`.
+   */
+  put(key: K, value: V, options?: ExpiryOptions): void {
+    const { keys, clock } = this.#open;
+    const ttl = resolveTtl(options);
+    const stored = keys.encode(key);
+    const expiry = ttl === undefined ? undefined : clock() + ttl;
+    this.#write({ kind: "put", key: stored, value: encodeAlone(value), expiry });
   }
 
   /** Deletes a key, whether it is there or not. */
@@ -78,6 +86,11 @@ export class Transaction<V = unknown, K extends Key = string> implements Reading
 
   get(key: K): V | undefined {
     return readValue(this.#open, key);
+  }
+
+  /** Of what the transaction wrote itself, the version is that of the commit that it would become, the time that of its beginning. */
+  getEntry(key: K): KeyEntry<V> | undefined {
+    return readEntry(this.#open, key);
   }
 
   getMany(keys: readonly K[]): (V | undefined)[] {

@@ -4,9 +4,11 @@ import type { Key, KeyCodec } from "./keys.js";
 import type { Range } from "./range.js";
 import {
   hasKey,
+  type KeyEntry,
   type Reading,
   type ReadPoint,
   readEntries,
+  readEntry,
   readKeys,
   readOnlyValues,
   readValue,
@@ -35,6 +37,10 @@ export class View<V = unknown, K extends Key = string> implements Reading<V, K> 
 
   get(key: K): V | undefined {
     return readValue(this.#point, key);
+  }
+
+  getEntry(key: K): KeyEntry<V> | undefined {
+    return readEntry(this.#point, key);
   }
 
   getMany(keys: readonly K[]): (V | undefined)[] {

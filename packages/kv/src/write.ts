@@ -1,6 +1,13 @@
 // What callers give to write: options and batches, checked before anything is encoded.
 
-import { checkBoolean, checkProperties, invalid, invalidArgument, show } from "./arguments.js";
+import {
+  checkBoolean,
+  checkInteger,
+  checkProperties,
+  invalid,
+  invalidArgument,
+  show,
+} from "./arguments.js";
 import type { Key } from "./keys.js";
 
 /** Options of one write. */
@@ -9,16 +16,84 @@ export interface WriteOptions {
   readonly sync?: boolean | undefined;
 }
 
+/** Options of `del`. */
+export interface DelOptions extends WriteOptions {
+  /**
+   * Write only if the key has this version, which is the offset of the commit that wrote its entry (see `getEntry`);
+   * null: only if there is no such key. Any other is refused with `KV_CONFLICT`. Undefined is not allowed: it is what
+   * a forgotten version looks like.
+   */
+  readonly ifVersion?: number | null;
+}
+
+/** Options of a put, in a transaction too. */
+export interface ExpiryOptions {
+  /** Whole ms, 1 to 2^52, after which the key counts as gone; default never. */
+  readonly ttl?: number | undefined;
+}
+
+/** Options of `put`. */
+export interface PutOptions extends DelOptions, ExpiryOptions {}
+
 /** One operation of a batch. */
 export type BatchOperation<V = unknown, K extends Key = string> =
-  | { readonly type: "put"; readonly key: K; readonly value: V }
+  | ({ readonly type: "put"; readonly key: K; readonly value: V } & ExpiryOptions)
   | { readonly type: "del"; readonly key: K };
+
+/** The version that a key has to have; null for none, undefined for any. */
+export type Condition = number | null | undefined;
+
+export interface ResolvedWrite {
+  readonly sync: boolean;
+  readonly condition: Condition;
+  /** ms from now on; undefined for ever. */
+  readonly ttl: number | undefined;
+}
+
+/** Added to any time that a clock of ours gives, it is one that the format holds. */
+const TTL_MAX = 2 ** 52;
+
+const unconditional: ResolvedWrite = { sync: false, condition: undefined, ttl: undefined };
+
+export function resolvePut(options: PutOptions | undefined): ResolvedWrite {
+  return resolveWrite(options, ["sync", "ifVersion", "ttl"]);
+}
+
+export function resolveDel(options: DelOptions | undefined): ResolvedWrite {
+  return resolveWrite(options, ["sync", "ifVersion"]);
+}
 
 /** Whether the write asks for stable storage. */
 export function resolveSync(options: WriteOptions | undefined): boolean {
-  if (options === undefined) return false;
-  checkProperties("options", options, ["sync"]);
-  return options.sync === undefined ? false : checkBoolean("sync", options.sync);
+  return resolveWrite(options, ["sync"]).sync;
+}
+
+function resolveWrite(options: PutOptions | undefined, known: readonly string[]): ResolvedWrite {
+  if (options === undefined) return unconditional;
+  checkProperties("options", options, known);
+  const { sync, ttl } = options;
+  return {
+    sync: sync === undefined ? false : checkBoolean("sync", sync),
+    condition: "ifVersion" in options ? checkVersion(options.ifVersion) : undefined,
+    ttl: checkTtl("ttl", ttl),
+  };
+}
+
+function checkVersion(given: unknown): number | null {
+  if (given === null) return null;
+  if (Number.isSafeInteger(given) && Number(given) >= 0) return Number(given);
+  throw invalid("ifVersion", "the version of an entry, or null for no entry", given);
+}
+
+function checkTtl(name: string, given: unknown): number | undefined {
+  return given === undefined ? undefined : checkInteger(name, given, 1, TTL_MAX);
+}
+
+/** The ttl of a put in a transaction. */
+export function resolveTtl(options: ExpiryOptions | undefined): number | undefined {
+  if (options === undefined) return undefined;
+  checkProperties("options", options, ["ttl"]);
+  return checkTtl("ttl", options.ttl);
 }
 
 /** The operations as they are at the call, each read once: encoding them runs getters, which may change the array. */
@@ -33,12 +108,15 @@ function takeOperation<V, K extends Key>(
   name: string,
   operation: BatchOperation<V, K>,
 ): BatchOperation<V, K> {
-  checkProperties(name, operation, ["type", "key", "value"]);
+  checkProperties(name, operation, ["type", "key", "value", "ttl"]);
   const { type, key } = operation;
-  if (type === "del") return { type, key };
+  if (type === "del") {
+    if ("ttl" in operation) throw invalidArgument(`${name} is a deletion, which has no ttl`);
+    return { type, key };
+  }
   if (type !== "put") {
     throw invalidArgument(`${name}.type has to be "put" or "del", not ${show(type)}`);
   }
   if (!("value" in operation)) throw invalidArgument(`${name} has no value`);
-  return { type, key, value: operation.value };
+  return { type, key, value: operation.value, ttl: checkTtl(`${name}.ttl`, operation.ttl) };
 }

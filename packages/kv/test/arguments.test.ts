@@ -60,7 +60,7 @@ describe("options", () => {
 
   test("of a write, a checkpoint, going back and restoring are checked too", async () => {
     const db = await openDatabase();
-    await refused("KV_INVALID_ARGUMENT", () => db.put("a", 1, given({ ttl: 5 })));
+    await refused("KV_INVALID_ARGUMENT", () => db.put("a", 1, given({ tll: 5 })));
     await refused("KV_INVALID_ARGUMENT", () => db.del("a", given({ sync: "yes" })));
     await refused("KV_INVALID_ARGUMENT", () => db.batch([], given(5)));
     await refused("KV_INVALID_ARGUMENT", () => db.checkpoint(given({ force: true })));

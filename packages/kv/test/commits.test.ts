@@ -23,7 +23,10 @@ function bufferBytes(): number {
 test("a large commit leaves its value behind, and nothing once that is replaced", async () => {
   const log = new ScriptedLog();
   const present = new Present(new State(), log, 0);
-  const commits = new Commits<string, string>(stringKeys, present);
+  const commits = new Commits<string, string>(
+    { state: present.state, keys: stringKeys, clock: () => 0 },
+    present,
+  );
   const put = async (value: string) => {
     const commit = commits.put("a", value, undefined);
     log.acknowledge(1);

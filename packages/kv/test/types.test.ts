@@ -6,6 +6,7 @@ import type {
   Database,
   DatabaseOptions,
   Immediate,
+  PutOptions,
   RestoreOptions,
   WriteOptions,
 } from "@tidemark/kv";
@@ -21,12 +22,14 @@ test("options that may be undefined can be handed on", () => {
     AtOptions,
     CheckpointOptions,
     WriteOptions,
+    PutOptions,
     RestoreOptions,
     DatabaseOptions,
   ] = [
     { signal },
     { signal, onProgress: nothing },
     { sync: flag },
+    { sync: flag, ttl: nothing },
     { dryRun: flag, signal, onProgress: nothing, clock: nothing, fileSystem: nothing },
     { readOnly: flag, createIfMissing: flag, errorIfExists: flag, log: nothing, keys: nothing },
   ];
@@ -50,6 +53,15 @@ test("a transaction gives what its function returns, which is never a promise, n
     db.transaction((tx) => (tx.has("a") ? Promise.resolve(1) : 1)),
     // @ts-expect-error: always one
     db.transaction(async (tx) => tx.get("a")),
+  ];
+  expectTypeOf(calls).toBeFunction();
+});
+
+test("a version that was forgotten is no condition", () => {
+  const calls = (db: Database<number>, version: number | undefined) => [
+    db.put("a", 1, { ifVersion: version ?? null }),
+    // @ts-expect-error: undefined would write whatever there is
+    db.put("a", 1, { ifVersion: version }),
   ];
   expectTypeOf(calls).toBeFunction();
 });
