@@ -1,12 +1,14 @@
 // Every byte of every store against every checksum, and all the damage that there is, not only the first: what
 // verifying reports and repairing works from. Read-only.
 
+import { inspectStore } from "./directory.js";
 import { ioError, LogError } from "./errors.js";
 import { type File, type FileSystem, FileSystemError } from "./file-system.js";
 import type { Manifest } from "./manifest.js";
 import { segmentsOf } from "./opening.js";
 import { Pace } from "./pace.js";
-import { headersIn, type ScanStop, StoreScan } from "./scan.js";
+import { type LogRecord, recordsIn } from "./records.js";
+import { headersIn, type ScannedBatch, type ScanStop, StoreScan } from "./scan.js";
 import type { Segment } from "./segment.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import { readTail, type Tear } from "./tail.js";
@@ -44,6 +46,8 @@ export interface SegmentExamination {
   readonly damage: readonly Damage[];
   /** Its only fault is its header, which the manifest and the batches make up for. */
   readonly headerOnly: boolean;
+  /** Offset of its first record, as the segments before it have it. */
+  readonly begin: number;
   readonly whole: WholeFront;
   /** Records in whole batches behind damage. */
   readonly intact: readonly OffsetRange[];
@@ -67,7 +71,11 @@ export interface Progress {
 export interface Watch {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly visit?: RecordVisitor | undefined;
 }
+
+/** Told of whole records in order; the reading waits for a promise that it returns. */
+export type RecordVisitor = (record: LogRecord) => undefined | Promise<void>;
 
 /** Examines the segments of a manifest. Throws `LOG_IO` and the signal's reason, never for damage. */
 export async function examineLog(
@@ -86,6 +94,8 @@ export async function examineLog(
     for (const segment of unsealed) {
       // Behind what opening would read there are zeros, torn bytes, or what a live writer is at.
       const limit = verdict.read ? segment.size : undefined;
+      const isBehindDamage = segments.some(({ damage }) => damage.length > 0);
+      if (isBehindDamage) offset = firstOffsetIn(fileSystem, segment, offset);
       const found = reachingFloor(manifest, await walk.pass(segment, offset, limit));
       const first = verdict.damage?.file === segment.path ? [verdict.damage] : [];
       const others = found.damage.filter(({ position }) => position !== verdict.damage?.position);
@@ -96,6 +106,13 @@ export async function examineLog(
   } finally {
     for (const segment of [...sealed, ...unsealed]) segment.closeSync();
   }
+}
+
+/** Where a segment behind a damaged one begins: what that lost is not its fault. */
+function firstOffsetIn(fileSystem: FileSystem, { path }: Segment, due: number): number {
+  if (sizeOf(fileSystem, path) <= SEGMENT_HEADER_LENGTH) return due;
+  const found = inspectStore(fileSystem, path);
+  return found.kind === "store" && found.hasRecords ? Math.max(found.firstOffset, due) : due;
 }
 
 /** Torn or corrupt, as opening would decide it. */
@@ -172,7 +189,8 @@ class Walk {
   ): Promise<SegmentExamination> {
     const damage: Damage[] = [];
     const whole = { offset, position: SEGMENT_HEADER_LENGTH, checksum: 0, firstTime: 0 };
-    const none = { segment, damage, whole, intact: [], batches: 0, records: 0, bytes: 0 };
+    const begin = offset;
+    const none = { segment, begin, damage, whole, intact: [], batches: 0, records: 0, bytes: 0 };
     let file: File;
     try {
       file = this.#fileSystem.openSync(segment.path);
@@ -203,6 +221,7 @@ class Walk {
         if (batches === 0) firstTime = batch.header.time;
         batches += 1;
         records += batch.header.count;
+        await this.#show(batch);
         if (this.#pace.due) await this.#rest(scan.position);
       }
       if (whole !== undefined && scan.offset > range.offset)
@@ -218,6 +237,12 @@ class Walk {
     }
     this.#bytesDone += limit;
     return { whole, intact, batches, records, bytes: limit };
+  }
+
+  async #show(batch: ScannedBatch): Promise<void> {
+    const { visit } = this.#watch;
+    if (visit === undefined) return;
+    for (const record of recordsIn(batch, 0, Infinity)) await visit(record);
   }
 
   /** The next batch whose header is valid; bodies of damaged batches are searched too. */

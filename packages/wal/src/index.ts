@@ -3,7 +3,7 @@
 export type { AppendOptions, RecordRange } from "./arguments.js";
 export { crc32 } from "./checksum.js";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./errors.js";
-export type { Damage, OffsetRange, Progress } from "./examine.js";
+export type { Damage, OffsetRange, Progress, RecordVisitor } from "./examine.js";
 export {
   type Committer,
   type DirectoryEntry,
@@ -19,6 +19,8 @@ export {
   writeFullySync,
 } from "./file-system.js";
 export type { FollowOptions } from "./follow.js";
+export type { Lock } from "./lock.js";
+export { type LockLogOptions, lockLog } from "./lock-log.js";
 export { Log } from "./log.js";
 export { nodeFileSystem } from "./node/node-file-system.js";
 export type { Ancestry, Durability, LogOptions, LogReport, Retention } from "./options.js";

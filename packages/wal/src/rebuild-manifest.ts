@@ -4,8 +4,10 @@
 
 import { type EntryMap, inspectStore } from "./directory.js";
 import { LogError } from "./errors.js";
+import { type Damage, damageOf } from "./examine.js";
 import type { FileSystem } from "./file-system.js";
 import type { Manifest, ManifestSegment } from "./manifest.js";
+import { readManifest } from "./manifest-file.js";
 import { join, MANIFEST, storeId } from "./names.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 
@@ -15,6 +17,29 @@ interface FoundStore {
   readonly marker: number;
   readonly logId: string;
   readonly baseOffset: number;
+}
+
+/** The manifest, or the one made anew where it is lost or damaged, and that damage. Throws as `rebuildManifest`. */
+export function readOrRebuildManifest(
+  fileSystem: FileSystem,
+  directory: string,
+  entries: EntryMap,
+): { manifest: Manifest; damage: Damage[] } {
+  const stated = manifestOrDamage(fileSystem, directory);
+  if ("generation" in stated) return { manifest: stated, damage: [] };
+  return { manifest: rebuildManifest(fileSystem, directory, entries), damage: [stated] };
+}
+
+/** The manifest, or what is wrong with it. */
+export function manifestOrDamage(fileSystem: FileSystem, directory: string): Manifest | Damage {
+  try {
+    const manifest = readManifest(fileSystem, directory);
+    if (manifest !== undefined) return manifest;
+    const message = "the manifest is missing";
+    return { file: join(directory, MANIFEST), position: undefined, offset: undefined, message };
+  } catch (error) {
+    return damageOf(error);
+  }
 }
 
 /**

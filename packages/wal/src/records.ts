@@ -97,7 +97,8 @@ function startScan(segment: Segment, offset: number): { scan: StoreScan; first: 
   }
 }
 
-function* recordsIn(
+/** The records of a batch with offsets in [from, to). */
+export function* recordsIn(
   { header, bytes, at }: ScannedBatch,
   from: number,
   to: number,

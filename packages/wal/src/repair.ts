@@ -17,13 +17,13 @@ import {
 import type { FileSystem } from "./file-system.js";
 import { acquireLock } from "./lock.js";
 import type { Manifest } from "./manifest.js";
-import { readManifest } from "./manifest-file.js";
 import { join, MANIFEST, storeId, storeName } from "./names.js";
 import { notFound } from "./opening.js";
 import { checkKeys, flag, invalid, or, resolveFileSystem } from "./options.js";
-import { rebuildManifest } from "./rebuild-manifest.js";
+import { readOrRebuildManifest } from "./rebuild-manifest.js";
 import { planRepair, type RepairPlan } from "./repair-plan.js";
 import { applyRepair } from "./repair-steps.js";
+import { knownEnd, wholeRuns } from "./whole-records.js";
 
 export interface RepairOptions {
   /**
@@ -100,7 +100,7 @@ async function repair(
   watch: Watch,
 ): Promise<RepairReport> {
   const entries = listEntries(fileSystem, directory) ?? new Map();
-  const found = manifestOf(fileSystem, directory, entries);
+  const found = readOrRebuildManifest(fileSystem, directory, entries);
   const { manifest } = found;
   const faults = [...filesAtFault(fileSystem, directory, manifest, entries)].map(damageOf);
   const { segments } = await examineLog(fileSystem, directory, manifest, watch);
@@ -126,37 +126,11 @@ function refuseUnknown(manifest: Manifest, directory: string, faults: readonly D
   );
 }
 
-function manifestOf(fileSystem: FileSystem, directory: string, entries: EntryMap) {
-  try {
-    const manifest = readManifest(fileSystem, directory);
-    if (manifest !== undefined) return { manifest, damage: [] };
-    const message = "the manifest is missing";
-    const damage = [
-      { file: join(directory, MANIFEST), position: undefined, offset: undefined, message },
-    ];
-    return { manifest: rebuildManifest(fileSystem, directory, entries), damage };
-  } catch (error) {
-    const damage = damageOf(error);
-    return { manifest: rebuildManifest(fileSystem, directory, entries), damage: [damage] };
-  }
-}
-
-/** Runs of whole records in the segments that are left out. */
-function intactIn(
-  dropped: readonly SegmentExamination[],
-  front: SegmentExamination | undefined,
-): OffsetRange[] {
-  const runs: OffsetRange[] = [];
-  for (const examined of dropped) {
-    const { segment, whole, intact } = examined;
-    const own = examined === front ? [] : [{ from: segment.baseOffset, to: whole.offset }];
-    for (const run of [...own, ...intact]) {
-      const last = runs[runs.length - 1];
-      if (last?.to === run.from) runs[runs.length - 1] = { from: last.from, to: run.to };
-      else if (run.to > run.from) runs.push(run);
-    }
-  }
-  return runs;
+/** Runs of whole records in the segments that are left out; what is whole of the front stays. */
+function intactIn({ dropped, front }: RepairPlan): OffsetRange[] {
+  return wholeRuns(
+    dropped.map((left) => (left === front ? { ...left, begin: left.whole.offset } : left)),
+  );
 }
 
 function reportOf(
@@ -164,16 +138,11 @@ function reportOf(
   segments: readonly SegmentExamination[],
   damage: readonly Damage[],
 ): Omit<RepairReport, "changed" | "aside"> {
-  const { kept, front, dropped, startOffset, manifestRebuilt, manifest } = plan;
+  const { kept, front, startOffset, manifestRebuilt, manifest } = plan;
   const last = front ?? kept[kept.length - 1];
   const to = Math.max(startOffset, last?.whole.offset ?? startOffset);
-  const intact = intactIn(dropped, front);
-  const known = segments.flatMap(({ segment, whole, intact: runs }) => [
-    segment.endOffset,
-    whole.offset,
-    ...runs.map((run) => run.to),
-  ]);
-  const end = Math.max(manifest.floor.offset, ...known);
+  const intact = intactIn(plan);
+  const end = knownEnd(manifest, segments);
   const lost =
     startOffset > manifest.startOffset
       ? { from: manifest.startOffset, to: startOffset }

@@ -1,26 +1,35 @@
 // Verifying a log, at rest or beside its writer. Read-only; damage is listed, not thrown.
 
 import { checkDirectory, checkWatch } from "./arguments.js";
-import { filesAtFault, listEntries } from "./directory.js";
+import { type EntryMap, filesAtFault, leftovers, listEntries } from "./directory.js";
 import { LogError } from "./errors.js";
 import {
   type Damage,
   damageOf,
   examineLog,
   type LogExamination,
+  type OffsetRange,
   type Progress,
+  type RecordVisitor,
   type Watch,
 } from "./examine.js";
 import type { FileSystem } from "./file-system.js";
 import type { Manifest } from "./manifest.js";
-import { readManifest } from "./manifest-file.js";
-import { indexName } from "./names.js";
+import { indexName, isOurs, MANIFEST, storeId } from "./names.js";
 import { notFound, segmentsOf } from "./opening.js";
-import { checkKeys, resolveFileSystem } from "./options.js";
+import { callable, checkKeys, resolveFileSystem } from "./options.js";
+import { manifestOrDamage, rebuildManifest } from "./rebuild-manifest.js";
 import { readIndex } from "./sealed-index.js";
+import { knownEnd, wholeEnd, wholeRuns } from "./whole-records.js";
 
 export interface VerifyOptions {
   readonly fileSystem?: FileSystem;
+  /**
+   * Makes what is told of every whole record, in order and also behind damage: a new one for each time that the
+   * log has to be looked at from the start, since its writer changed the directory under the reading. Payloads are as
+   * `Log.records` gives them; the reading waits for a promise that is returned.
+   */
+  readonly visit?: () => RecordVisitor;
   /** Rejects with its reason. */
   readonly signal?: AbortSignal;
   /** Told a few times a second. */
@@ -31,15 +40,25 @@ export interface VerifyReport {
   /** No damage. Torn bytes at the end are none: they were never proved acknowledged, and opening cuts them off. */
   readonly ok: boolean;
   readonly damage: readonly Damage[];
+  /** UUID of the log; undefined if no manifest is left and none can be made of the segments. */
+  readonly logId: string | undefined;
   /** Where the log's end is torn; beside a live writer also where it is writing at this moment. */
   readonly torn:
     | { readonly file: string; readonly position: number; readonly offset: number }
     | undefined;
   /** Names of index files that are missing or wrong: a cache, rebuilt when it is needed. */
   readonly staleIndexes: readonly string[];
+  /** Names of what a step that was cut off left over (or has under way, beside a live writer): a writer removes it. */
+  readonly leftovers: readonly string[];
+  /** Names of what is none of the log's and left alone. */
+  readonly foreign: readonly string[];
   readonly startOffset: number;
   /** Offset after the last record that is whole from the start on. */
   readonly endOffset: number;
+  /** Runs of whole records, in order: one if there is no damage, none if there are no records. */
+  readonly whole: readonly OffsetRange[];
+  /** Offset up to which the log is known to have had records: above `endOffset` if some are lost. */
+  readonly knownEnd: number;
   readonly segments: number;
   readonly batches: number;
   readonly records: number;
@@ -52,100 +71,119 @@ export interface VerifyReport {
 const ATTEMPTS_MAX = 5;
 
 /**
- * Reads the whole log and checks every checksum. Resolves with all the damage that it finds; rejects with
- * `LOG_NOT_FOUND`, `LOG_UNSUPPORTED_VERSION`, `LOG_IO`, `LOG_INVALID_ARGUMENT` or the signal's reason.
+ * Reads the whole log and checks every checksum. Resolves with all the damage that it finds; where the manifest is
+ * lost or damaged, the rest is judged by the one that `repairLog` would make. Rejects with `LOG_NOT_FOUND`,
+ * `LOG_UNSUPPORTED_VERSION`, `LOG_IO`, `LOG_INVALID_ARGUMENT`, the signal's reason or what the visitor throws.
  */
 export async function verifyLog(
   directory: string,
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
-  checkKeys("options", options, ["fileSystem", "signal", "onProgress"]);
+  checkKeys("options", options, ["fileSystem", "signal", "onProgress", "visit"]);
   const absolute = checkDirectory(directory);
   checkWatch(options);
+  const { visit, ...watch } = options;
+  if (visit !== undefined) callable("visit", visit);
   const fileSystem = resolveFileSystem(options.fileSystem);
   for (let attempt = 1; ; attempt++) {
     const startMs = performance.now();
-    const manifest = manifestOf(fileSystem, absolute);
-    if (!("generation" in manifest)) return onlyManifest(manifest, performance.now() - startMs);
+    const stated = manifestOrDamage(fileSystem, absolute);
     try {
-      const report = await verify(fileSystem, absolute, manifest, options);
-      if (report.ok || attempt >= ATTEMPTS_MAX || stands(fileSystem, absolute, manifest)) {
+      const report = await verify(fileSystem, absolute, stated, { ...watch, visit: visit?.() });
+      if (report.ok || attempt >= ATTEMPTS_MAX || stands(fileSystem, absolute, stated)) {
         return { ...report, durationMs: performance.now() - startMs };
       }
     } catch (error) {
-      if (attempt >= ATTEMPTS_MAX || stands(fileSystem, absolute, manifest)) throw error;
+      if (attempt >= ATTEMPTS_MAX || stands(fileSystem, absolute, stated)) throw error;
     }
   }
 }
 
-/** The manifest, or what is wrong with it. */
-function manifestOf(fileSystem: FileSystem, directory: string): Manifest | Damage {
-  try {
-    const manifest = readManifest(fileSystem, directory);
-    if (manifest !== undefined) return manifest;
-  } catch (error) {
-    return damageOf(error);
-  }
-  const entries = listEntries(fileSystem, directory);
-  if (entries === undefined || ![...entries.keys()].some((name) => name.endsWith(".log")))
-    throw notFound(directory);
-  return {
-    file: directory,
-    position: undefined,
-    offset: undefined,
-    message: "the manifest is missing",
-  };
-}
-
-function stands(fileSystem: FileSystem, directory: string, manifest: Manifest): boolean {
-  const now = manifestOf(fileSystem, directory);
-  return "generation" in now && now.generation === manifest.generation;
+function stands(fileSystem: FileSystem, directory: string, stated: Manifest | Damage): boolean {
+  const now = manifestOrDamage(fileSystem, directory);
+  const generationOf = (found: Manifest | Damage) =>
+    "generation" in found ? found.generation : -1;
+  return generationOf(now) === generationOf(stated);
 }
 
 /** Without a manifest nothing else has a meaning: which segments are the log is unknown. */
-function onlyManifest(damage: Damage, durationMs: number): VerifyReport {
+function onlyManifest(damage: Damage): VerifyReport {
   return {
     ok: false,
     damage: [damage],
+    logId: undefined,
     torn: undefined,
     staleIndexes: [],
+    leftovers: [],
+    foreign: [],
     startOffset: 0,
     endOffset: 0,
+    whole: [],
+    knownEnd: 0,
     segments: 0,
     batches: 0,
     records: 0,
     bytes: 0,
-    durationMs,
+    durationMs: 0,
   };
 }
 
 async function verify(
   fileSystem: FileSystem,
   directory: string,
-  manifest: Manifest,
+  stated: Manifest | Damage,
   watch: Watch,
 ): Promise<VerifyReport> {
   const entries = listEntries(fileSystem, directory) ?? new Map();
+  if ("generation" in stated) return verifySegments(fileSystem, directory, stated, entries, watch);
+  if (![...entries.keys()].some((name) => name === MANIFEST || storeId(name) !== undefined)) {
+    throw notFound(directory);
+  }
+  const rebuilt = rebuiltOrDamage(fileSystem, directory, entries);
+  if (!("generation" in rebuilt)) return onlyManifest(stated);
+  const report = await verifySegments(fileSystem, directory, rebuilt, entries, watch);
+  return { ...report, ok: false, damage: [stated, ...report.damage] };
+}
+
+function rebuiltOrDamage(
+  fileSystem: FileSystem,
+  directory: string,
+  entries: EntryMap,
+): Manifest | Damage {
+  try {
+    return rebuildManifest(fileSystem, directory, entries);
+  } catch (error) {
+    return damageOf(error);
+  }
+}
+
+async function verifySegments(
+  fileSystem: FileSystem,
+  directory: string,
+  manifest: Manifest,
+  entries: EntryMap,
+  watch: Watch,
+): Promise<VerifyReport> {
   const atFault = [...filesAtFault(fileSystem, directory, manifest, entries)].map(damageOf);
   const examination = await examineLog(fileSystem, directory, manifest, watch);
-  const { segments, tear } = examination;
+  const { segments } = examination;
   const inside = segments.flatMap(({ damage }) => damage);
   const damage = [
     ...atFault.filter(({ file }) => !inside.some((other) => other.file === file)),
     ...inside,
   ];
-  const torn =
-    tear === undefined ? undefined : segments.slice(-unsealedCount(manifest))[tear.segmentIndex];
   return {
     ok: damage.length === 0,
     damage,
-    torn:
-      tear === undefined || torn === undefined
-        ? undefined
-        : { file: torn.segment.path, position: tear.position, offset: tear.offset },
+    logId: manifest.logId,
+    torn: tornOf(manifest, examination),
     staleIndexes: staleIndexes(fileSystem, directory, manifest, examination),
+    leftovers: leftovers(fileSystem, directory, manifest, entries),
+    foreign: [...entries.keys()].filter((name) => !isOurs(name)),
     startOffset: manifest.startOffset,
     endOffset: wholeEnd(manifest, examination),
+    whole: wholeRuns(segments),
+    knownEnd: knownEnd(manifest, segments),
     segments: segments.length,
     batches: segments.reduce((sum, { batches }) => sum + batches, 0),
     records: segments.reduce((sum, { records }) => sum + records, 0),
@@ -154,18 +192,15 @@ async function verify(
   };
 }
 
-function unsealedCount(manifest: Manifest): number {
-  return manifest.segments.filter(({ state }) => state !== "sealed").length;
+function tornOf(manifest: Manifest, { segments, tear }: LogExamination): VerifyReport["torn"] {
+  if (tear === undefined) return undefined;
+  const torn = segments.slice(-unsealedCount(manifest))[tear.segmentIndex];
+  if (torn === undefined) return undefined;
+  return { file: torn.segment.path, position: tear.position, offset: tear.offset };
 }
 
-/** Offset up to which everything is whole from the start on. */
-export function wholeEnd(manifest: Manifest, { segments }: LogExamination): number {
-  let end = manifest.startOffset;
-  for (const { damage, whole } of segments) {
-    end = Math.max(end, whole.offset);
-    if (damage.length > 0) return end;
-  }
-  return end;
+function unsealedCount(manifest: Manifest): number {
+  return manifest.segments.filter(({ state }) => state !== "sealed").length;
 }
 
 function staleIndexes(
