@@ -1,13 +1,19 @@
 // Checkpoints: the newest snapshot file and the log after it, folded into the next snapshot file. Made from
-// files alone, so that reads and writes go on and memory holds only what changed since.
+// files alone, on a thread of its own where there can be one, so that reads and writes go on.
 // Invariant: a snapshot file never holds a commit that is not on stable storage in the log.
 
+import { nodeFileSystem } from "@tidemark/wal";
 import { checkCallable, checkProperties, checkSignal } from "./arguments.js";
 import { hasCode } from "./errors.js";
-import type { FoldSource, SkippedSnapshot } from "./fold.js";
+import type { Folded, FoldSource, SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
-import { listSnapshots } from "./layout.js";
+import { listSnapshots, snapshotTemporaryName, unlinkIfThere } from "./layout.js";
 import { Pace } from "./pace.js";
+import type { WrittenSnapshot } from "./snapshot-writer.js";
+import { askThread } from "./thread-link.js";
+
+/** Less of files than this is folded in less time than a thread takes to start. */
+const THREAD_BYTES_MIN = 1 << 20;
 
 export interface CheckpointOptions {
   readonly signal?: AbortSignal | undefined;
@@ -81,10 +87,9 @@ async function checkpoint(
   if (standing !== undefined) {
     return { ...standing, written: false, endOffset, durationMs: performance.now() - startMs };
   }
-  const { fileSystem, snapshots: directory, log } = source;
-  const into = { fileSystem, directory, logId: log.id };
-  const options = { pace, createdAt: now, onProgress };
-  const { result, base, skipped, commits } = await foldToFile(source, endOffset, into, options);
+  const options = { createdAt: now, onProgress, signal };
+  const folded = await write(source, endOffset, options);
+  const { result, base, skipped, commits } = folded;
   return {
     file: result.file,
     written: true,
@@ -96,6 +101,64 @@ async function checkpoint(
     skipped,
     durationMs: performance.now() - startMs,
   };
+}
+
+interface WriteOptions {
+  readonly createdAt: number;
+  readonly onProgress: CheckpointOptions["onProgress"];
+  readonly signal: AbortSignal;
+}
+
+/** Folds on a thread of its own if that is worth its start, in slices otherwise. */
+async function write(
+  source: FoldSource,
+  endOffset: number,
+  options: WriteOptions,
+): Promise<Folded<WrittenSnapshot>> {
+  const large = (await bytesToFold(source, endOffset)) >= THREAD_BYTES_MIN;
+  const folded = large ? await foldInThread(source, endOffset, options) : undefined;
+  if (folded !== undefined) return folded;
+  const { createdAt, onProgress, signal } = options;
+  const { fileSystem, snapshots: directory, log } = source;
+  const place = { fileSystem, directory, logId: log.id };
+  const pace = new Pace(signal);
+  return foldToFile(source, endOffset, place, { pace, createdAt, onProgress });
+}
+
+/** What a fold will read, if the newest snapshot file is sound. */
+async function bytesToFold(
+  { fileSystem, snapshots, log }: FoldSource,
+  endOffset: number,
+): Promise<number> {
+  const usable = (await listSnapshots(fileSystem, snapshots)).find(
+    (file) => file.endOffset <= endOffset && file.endOffset >= log.startOffset,
+  );
+  const size = usable === undefined ? 0 : fileSystem.sizeSync(usable.path);
+  return size + log.bytesFrom(usable?.endOffset ?? log.startOffset);
+}
+
+/** Undefined where there can be no thread: only Node's file system is the same in another one. */
+async function foldInThread(
+  { fileSystem, snapshots, keys, log, pins }: FoldSource,
+  endOffset: number,
+  { createdAt, onProgress, signal }: WriteOptions,
+): Promise<Folded<WrittenSnapshot> | undefined> {
+  const { directory } = log;
+  if (fileSystem !== nodeFileSystem || directory === undefined) return undefined;
+  const release = pins.hold(log.startOffset);
+  try {
+    const task = { kind: "fold", log: directory, snapshots, keys, endOffset, createdAt } as const;
+    const result = await askThread(task, { signal, onProgress });
+    return result?.folded;
+  } catch (error) {
+    // A thread that died has left its file. What cannot be removed now is removed by the next opening.
+    await unlinkIfThere(fileSystem, snapshotTemporaryName(snapshots, endOffset)).catch(
+      () => undefined,
+    );
+    throw error;
+  } finally {
+    release();
+  }
 }
 
 type Standing = Pick<

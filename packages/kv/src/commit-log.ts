@@ -7,6 +7,8 @@ export interface CommitLog {
   readonly id: string;
   /** The log that this one goes on from, if it was restored. */
   readonly ancestry: Ancestry | undefined;
+  /** Where its files are, for a thread that reads them; undefined if it has none. */
+  readonly directory?: string;
   /** Offset of the first record that can be read. */
   readonly startOffset: number;
   /**
@@ -33,6 +35,8 @@ export interface CommitLog {
   read(offset: number): LogRecord;
   /** Offset of the first acknowledged record at or after a time in ms, `acknowledgedOffset` if there is none. */
   offsetAt(time: number): number;
+  /** Bytes that the log takes from the record at an offset on, from `startOffset` to `acknowledgedOffset`. */
+  bytesFrom(offset: number): number;
   /** Resolves with the durable offset once everything appended before is on stable storage. */
   sync(): Promise<number>;
   close(): Promise<void>;

@@ -121,6 +121,27 @@ export function databaseError(error: unknown): unknown {
   return error;
 }
 
+/** An error as it crosses between threads: what it says, and its cause as far as that can be copied. */
+export interface PlainError {
+  readonly code: DatabaseErrorCode;
+  readonly message: string;
+  readonly file: string | undefined;
+  readonly position: number | undefined;
+  readonly offset: number | undefined;
+  readonly cause: unknown;
+}
+
+export function plainError(error: DatabaseError): PlainError {
+  const { code, message, file, position, offset, cause } = error;
+  const plainCause = cause instanceof Error ? { name: cause.name, message: cause.message } : cause;
+  return { code, message, file, position, offset, cause: plainCause };
+}
+
+export function errorOf({ code, message, cause, ...where }: PlainError): DatabaseError {
+  // The message says where already.
+  return Object.assign(new DatabaseError(code, message, { cause }), where);
+}
+
 /** Damage to a file of the database: where, and what is wrong there. */
 export function corrupt(reason: string, file: string, position?: number): DatabaseError {
   return new DatabaseError("KV_CORRUPT", reason, { file, position });

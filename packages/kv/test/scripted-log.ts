@@ -49,6 +49,10 @@ export class ScriptedLog implements CommitLog {
     throw new Error("not in this test");
   }
 
+  bytesFrom(): never {
+    throw new Error("not in this test");
+  }
+
   sync(): Promise<number> {
     return Promise.resolve(0);
   }

@@ -1,0 +1,46 @@
+// What a thread of its own is asked to do with the files of a database, and what it answers: plain values, which
+// cross between threads by being copied.
+
+import type { PlainError } from "./errors.js";
+import type { Folded } from "./fold.js";
+import type { FoldProgress } from "./fold-to-file.js";
+import type { KeyKind } from "./keys.js";
+import type { WrittenSnapshot } from "./snapshot-writer.js";
+
+/** Writes the snapshot file of all commits below `endOffset`. */
+export interface FoldTask {
+  readonly kind: "fold";
+  /** Directory of the log, which its writer has open in this process. */
+  readonly log: string;
+  readonly snapshots: string;
+  readonly keys: KeyKind;
+  /** The log's `sync` has resolved with it, or more. */
+  readonly endOffset: number;
+  /** ms since the Unix epoch. */
+  readonly createdAt: number;
+}
+
+export type ThreadTask = FoldTask;
+
+/** What the thread begins with. */
+export interface ThreadStart {
+  readonly task: ThreadTask;
+  /** Whether anyone wants to know how far it is. */
+  readonly tells: boolean;
+}
+
+export interface ThreadResult {
+  readonly kind: "fold";
+  readonly folded: Folded<WrittenSnapshot>;
+}
+
+/** The last of these is `done`, `failed` or `ended`, unless the thread dies. */
+export type FromThread =
+  | { readonly kind: "ready" }
+  | { readonly kind: "progress"; readonly progress: FoldProgress }
+  | { readonly kind: "done"; readonly result: ThreadResult }
+  | { readonly kind: "failed"; readonly error: PlainError }
+  | { readonly kind: "ended" };
+
+/** Whatever is sent to the thread ends it at the next slice. */
+export const END = "end";
