@@ -1,11 +1,12 @@
 // Ranges of keys as callers give them, and the one form that everything behind works with.
 
 import { checkBoolean, checkInteger, checkProperties } from "./arguments.js";
+import { keyAfter, keyAfterPrefix } from "./key-bounds.js";
 import type { Key, KeyCodec } from "./keys.js";
 import type { KeyInterval } from "./ordered-map.js";
 
-/** Which entries to read, and how. Bounds that contradict each other select nothing. */
-export interface Range<K extends Key = string> {
+/** Which keys: those that satisfy every bound. Bounds that contradict each other select nothing. */
+export interface KeyBounds<K extends Key = string> {
   /** Only keys above this one. */
   readonly gt?: K | undefined;
   /** Only this key and those above. */
@@ -16,6 +17,10 @@ export interface Range<K extends Key = string> {
   readonly lte?: K | undefined;
   /** Only keys that begin with this. */
   readonly prefix?: K | undefined;
+}
+
+/** Which entries to read, and how. */
+export interface Range<K extends Key = string> extends KeyBounds<K> {
   /** From the last to the first; default false. */
   readonly reverse?: boolean | undefined;
   /** Entries at most; default all. */
@@ -28,10 +33,15 @@ export interface ResolvedRange {
   readonly limit: number;
 }
 
-const KNOWN = ["gt", "gte", "lt", "lte", "prefix", "reverse", "limit"];
+/** Names of the bounds that there are. */
+export const BOUNDS: readonly string[] = ["gt", "gte", "lt", "lte", "prefix"];
+const KNOWN = [...BOUNDS, "reverse", "limit"];
+
+const allKeys: KeyInterval = { gte: "", lt: undefined };
+const noKeys: KeyInterval = { gte: "", lt: "" };
 
 const everything: ResolvedRange = {
-  interval: { gte: "", lt: undefined },
+  interval: allKeys,
   reverse: false,
   limit: Number.POSITIVE_INFINITY,
 };
@@ -45,7 +55,7 @@ export function resolveRange<K extends Key>(
   checkProperties("range", range, KNOWN);
   const { reverse, limit } = range;
   return {
-    interval: resolveInterval(range, keys),
+    interval: intervalOf(range, keys),
     reverse: reverse === undefined ? false : checkBoolean("reverse", reverse),
     limit:
       limit === undefined
@@ -54,31 +64,38 @@ export function resolveRange<K extends Key>(
   };
 }
 
-function resolveInterval<K extends Key>(range: Range<K>, keys: KeyCodec<K>): KeyInterval {
-  const from: string[] = [""];
-  const to: string[] = [];
-  // No key lies between k and k followed by the lowest character.
-  if (range.gt !== undefined) from.push(`${keys.encode(range.gt)}\0`);
-  if (range.gte !== undefined) from.push(keys.encode(range.gte));
-  if (range.lt !== undefined) to.push(keys.encode(range.lt));
-  if (range.lte !== undefined) to.push(`${keys.encode(range.lte)}\0`);
-  if (range.prefix !== undefined) {
-    const prefix = keys.encode(range.prefix);
-    const end = prefixEnd(prefix);
-    from.push(prefix);
-    if (end !== undefined) to.push(end);
-  }
-  return {
-    gte: from.sort().at(-1) ?? "",
-    lt: to.sort()[0],
-  };
+/** The keys that a write is about; how to read them is nothing to it. Throws as `resolveRange`. */
+export function resolveBounds<K extends Key>(
+  bounds: KeyBounds<K> | undefined,
+  keys: KeyCodec<K>,
+): KeyInterval {
+  if (bounds === undefined) return allKeys;
+  checkProperties("range", bounds, BOUNDS);
+  return intervalOf(bounds, keys);
 }
 
-/** The lowest string above all that begin with `prefix`; undefined if there is none. */
-function prefixEnd(prefix: string): string | undefined {
-  let length = prefix.length;
-  while (length > 0 && prefix.charCodeAt(length - 1) === 0xff) length -= 1;
-  if (length === 0) return undefined;
-  const last = prefix.charCodeAt(length - 1);
-  return prefix.slice(0, length - 1) + String.fromCharCode(last + 1);
+/** Both ends of the interval are keys of the database. */
+export function intervalOf<K extends Key>(bounds: KeyBounds<K>, keys: KeyCodec<K>): KeyInterval {
+  const { gt, gte, lt, lte, prefix } = bounds;
+  const { kind } = keys;
+  const from: string[] = [""];
+  const to: string[] = [];
+  if (gt !== undefined) {
+    const first = keyAfter(kind, keys.encode(gt));
+    if (first === undefined) return noKeys;
+    from.push(first);
+  }
+  if (gte !== undefined) from.push(keys.encode(gte));
+  if (lt !== undefined) to.push(keys.encode(lt));
+  if (lte !== undefined) pushBound(to, keyAfter(kind, keys.encode(lte)));
+  if (prefix !== undefined) {
+    const stored = keys.encode(prefix);
+    from.push(stored);
+    pushBound(to, keyAfterPrefix(kind, stored));
+  }
+  return { gte: from.sort().at(-1) ?? "", lt: to.sort()[0] };
+}
+
+function pushBound(bounds: string[], bound: string | undefined): void {
+  if (bound !== undefined) bounds.push(bound);
 }
