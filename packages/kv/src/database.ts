@@ -10,6 +10,7 @@ import {
 } from "./checkpoint.js";
 import { Commits } from "./commits.js";
 import { DatabaseError, databaseError } from "./errors.js";
+import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
 import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
@@ -232,6 +233,24 @@ export class Database<V = unknown, K extends Key = string>
     const resolved = resolveTarget(target);
     return await this.#work.run(signal, (ended) =>
       viewOfPast<V, K>(this.#past, resolved, this.#now(), ended),
+    );
+  }
+
+  /**
+   * What a key had within the window that can be reached, oldest first: the version in force where the range begins, which
+   * may have been written before, then one for each commit that put the key or took it away, whatever did (`clear` and
+   * `rewind` too); several operations of one commit are one version. A version that expires has no other to say so. The
+   * range's bounds are targets, both inclusive; without them the whole window, as of the first step. Time goes with the log of
+   * the range, not with the size of the database; other work goes on meanwhile, and the log of the window stays until the
+   * iteration ends (by `break`, if not before). Throws `KV_INVALID_KEY`, `KV_INVALID_ARGUMENT`, `KV_CLOSED`; ends as `at` rejects.
+   */
+  history(key: K, range: HistoryRange = {}): AsyncIterableIterator<Version<V>> {
+    this.#checkOpen();
+    const stored = this.#readPoint.keys.encode(key);
+    const resolved = resolveHistory(range);
+    const now = this.#now();
+    return this.#work.iterate(resolved.signal, (ended) =>
+      versionsOf<V, K>(this.#past, stored, resolved, now, ended),
     );
   }
 

@@ -54,11 +54,16 @@ export interface Folding {
   readonly time: number;
 }
 
-export interface Folded<T> {
+/** What came of work that began from a snapshot file. */
+export interface Based<T> {
   readonly result: T;
   /** The snapshot file that it began from; undefined if it began from nothing. */
   readonly base: SnapshotFile | undefined;
   readonly skipped: readonly SkippedSnapshot[];
+}
+
+/** A fold done. */
+export interface Folded<T> extends Based<T> {
   /** Commits of the log that were taken in. */
   readonly commits: number;
   /** Time of the last commit included, in ms; 0 if there is none. */
@@ -76,37 +81,49 @@ export async function fold<T>(
   options: FoldOptions,
   consume: (folding: Folding) => Promise<T>,
 ): Promise<Folded<T>> {
+  const { result, base, skipped } = await withBase(source, endOffset, (file) =>
+    foldFrom(source, file, endOffset, options, consume),
+  );
+  return { ...result, base, skipped };
+}
+
+/**
+ * Runs something that begins from the newest usable snapshot file at or below `endOffset`, or from the log alone
+ * (undefined); again from the one before if that file proves damaged. What is read is pinned from the call on.
+ */
+export async function withBase<T>(
+  source: FoldSource,
+  endOffset: number,
+  run: (base: SnapshotFile | undefined) => Promise<T>,
+): Promise<Based<T>> {
   const release = source.pins.hold(source.log.startOffset);
   try {
-    return await foldPinned(source, endOffset, options, consume);
+    return await runPinned(source, endOffset, run);
   } finally {
     release();
   }
 }
 
-async function foldPinned<T>(
+async function runPinned<T>(
   source: FoldSource,
   endOffset: number,
-  options: FoldOptions,
-  consume: (folding: Folding) => Promise<T>,
-): Promise<Folded<T>> {
+  run: (base: SnapshotFile | undefined) => Promise<T>,
+): Promise<Based<T>> {
   const skipped: SkippedSnapshot[] = [];
   let unread: FileSystemError | undefined;
-  for (const file of await listSnapshots(source.fileSystem, source.snapshots)) {
-    if (file.endOffset > endOffset || file.endOffset < source.log.startOffset) continue;
+  for (const base of await listSnapshots(source.fileSystem, source.snapshots)) {
+    if (base.endOffset > endOffset || base.endOffset < source.log.startOffset) continue;
     try {
-      const { result, commits, time } = await foldFrom(source, file, endOffset, options, consume);
-      return { result, commits, time, base: file, skipped };
+      return { result: await run(base), base, skipped };
     } catch (error) {
-      const reason = damageOf(file, error);
+      const reason = damageOf(base, error);
       if (reason === undefined) throw error;
-      skipped.push({ file: file.path, reason });
+      skipped.push({ file: base.path, reason });
       if (error instanceof FileSystemError) unread = error;
     }
   }
   if (source.log.startOffset > 0) throw noBase(source, skipped, unread);
-  const folded = await foldFrom(source, undefined, endOffset, options, consume);
-  return { ...folded, base: undefined, skipped };
+  return { result: await run(undefined), base: undefined, skipped };
 }
 
 /** What this process lacks, which says nothing of the file: reading the whole log in its place would be no mend. */
@@ -132,19 +149,13 @@ function noBase(
   return new DatabaseError("KV_IO", message, { file: unread.path, cause: unread });
 }
 
-interface PartlyFolded<T> {
-  readonly result: T;
-  readonly commits: number;
-  readonly time: number;
-}
-
 async function foldFrom<T>(
   source: FoldSource,
   file: SnapshotFile | undefined,
   endOffset: number,
   options: FoldOptions,
   consume: (folding: Folding) => Promise<T>,
-): Promise<PartlyFolded<T>> {
+): Promise<Pick<Folded<T>, "result" | "commits" | "time">> {
   const base = file && (await openBase(source, file));
   try {
     const from = file?.endOffset ?? source.log.startOffset;

@@ -11,6 +11,7 @@ export {
 } from "./errors.js";
 export type { SkippedSnapshot } from "./fold.js";
 export type { FoldProgress } from "./fold-to-file.js";
+export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./history.js";
 export type { Key, KeyKind } from "./keys.js";
 export type { RecoveryReport } from "./open-database.js";
 export type { DatabaseLogOptions, DatabaseOptions } from "./options.js";

@@ -153,16 +153,21 @@ export class CommitWriter {
   }
 }
 
-/** Reads a payload, some operations at a time. Values are copied as they are, not decoded. */
+/**
+ * Reads a payload, some operations at a time. Values are copied as they are, not decoded. With `only`, what is done to
+ * other keys alone is stepped over, and its values are not copied.
+ */
 export class CommitReader {
   readonly #in: ByteReader;
   readonly #keys: KeyKind;
+  readonly #only: string | undefined;
   /** Operations that are still to come; undefined before the first step. */
   #left: number | undefined;
 
-  constructor(payload: Uint8Array, keys: KeyKind) {
+  constructor(payload: Uint8Array, keys: KeyKind, only?: string) {
     this.#in = new ByteReader(payload);
     this.#keys = keys;
+    this.#only = only;
   }
 
   /**
@@ -186,15 +191,14 @@ export class CommitReader {
       this.#left = reader.varint();
       if (this.#left > reader.remaining) throw reader.malformed(`${this.#left} operations claimed`);
     }
-    const count = Math.min(this.#left, limit);
+    const left = Math.max(0, this.#left - limit);
     const full = reader.position + bytes;
     const operations: Operation[] = [];
-    while (operations.length < count && reader.position < full) {
-      const operation = readOperation(reader, this.#keys);
+    for (; this.#left > left && reader.position < full; this.#left -= 1) {
+      const operation = readOperation(reader, this.#keys, this.#only);
       if (typeof operation === "string") return unsupported(operation);
-      operations.push(operation);
+      if (operation !== undefined) operations.push(operation);
     }
-    this.#left -= operations.length;
     const complete = this.#left === 0;
     if (complete && reader.remaining > 0) throw reader.malformed("bytes after the last operation");
     return { verdict: "valid", operations, complete };
@@ -205,18 +209,26 @@ function unsupported(what: string): CommitVerdict {
   return { verdict: "unsupported", reason: `${what} is not known to this version` };
 }
 
-/** A string says what is not known here. */
-function readOperation(reader: ByteReader, keys: KeyKind): Operation | string {
+/** A string says what is not known here; undefined is an operation on another key than `only`. */
+function readOperation(
+  reader: ByteReader,
+  keys: KeyKind,
+  only: string | undefined,
+): Operation | string | undefined {
   const kind = reader.u8();
   switch (kind) {
     case kinds.put:
-      return readPut(reader, readKey(reader, keys), undefined);
     case kinds.putWithExpiry: {
       const key = readKey(reader, keys);
-      return readPut(reader, key, reader.u64());
+      const expiry = kind === kinds.put ? undefined : reader.u64();
+      if (only === undefined || key === only) return readPut(reader, key, expiry);
+      reader.take(reader.u32());
+      return undefined;
     }
-    case kinds.delete:
-      return { kind: "delete", key: readKey(reader, keys) };
+    case kinds.delete: {
+      const key = readKey(reader, keys);
+      return only === undefined || key === only ? { kind: "delete", key } : undefined;
+    }
     case kinds.deleteRange:
       return readDeleteRange(reader, keys);
     case kinds.mark:

@@ -6,7 +6,7 @@ import { type FoldSource, fold, loadState } from "./fold.js";
 import type { Key, KeyCodec } from "./keys.js";
 import { Pace } from "./pace.js";
 import type { Present } from "./present.js";
-import { findDestination, outOfReach } from "./reach.js";
+import { type Destination, findDestination, outOfReach } from "./reach.js";
 import type { ResolvedTarget } from "./target.js";
 import { View } from "./view.js";
 
@@ -37,41 +37,56 @@ export async function viewOfPast<V, K extends Key>(
   now: number,
   signal: AbortSignal,
 ): Promise<View<V, K>> {
-  const { pins, log } = past.source;
-  // What is found in reach must still be there when it is read.
-  const release = pins.hold(log.startOffset);
+  return await pinned(past, async () =>
+    buildView(past, await findPast(past, target, now), new Pace(signal)),
+  );
+}
+
+/** Runs something during which what was found in reach stays there. */
+export async function pinned<K extends Key, T>(
+  { source }: PastSource<K>,
+  run: () => Promise<T>,
+): Promise<T> {
+  const release = source.pins.hold(source.log.startOffset);
   try {
-    return await buildView(past, target, now, signal);
+    return await run();
   } finally {
     release();
   }
 }
 
-async function buildView<V, K extends Key>(
+/** Finds what a target means, once that is durable. Rejects as `Database.at` says. */
+export async function findPast<K extends Key>(
   past: PastSource<K>,
   target: ResolvedTarget,
   now: number,
-  signal: AbortSignal,
-): Promise<View<V, K>> {
-  const { source, present, keys, marks } = past;
+): Promise<Destination> {
+  const { source, present, marks } = past;
   const { log } = source;
   if (target.kind === "offset" && target.offset >= present.endOffset) {
     throw await outOfReach(source, shownEnd(past), target);
   }
   if (!past.readOnly && isAwaited(past, target)) await log.sync();
   const reach = { source, endOffset: shownEnd(past), now, marks: () => Promise.resolve(marks) };
-  const { offset, time } = await findDestination(target, reach);
+  return await findDestination(target, reach);
+}
+
+async function buildView<V, K extends Key>(
+  { source, present, keys }: PastSource<K>,
+  { offset, time }: Destination,
+  pace: Pace,
+): Promise<View<V, K>> {
+  const { log } = source;
   if (offset + 1 === present.endOffset && offset >= log.startOffset) {
     const { time: commitTime } = log.read(offset);
     return new View(present.state.fork(), keys, offset, time ?? commitTime);
   }
-  const pace = new Pace(signal);
   const folded = await fold(source, offset + 1, { pace }, loadState);
   return new View(folded.result.state, keys, offset, time ?? folded.time);
 }
 
 /** The end of what is acknowledged and shown: pending commits lie above, and those that a reader's log learned of since. */
-function shownEnd<K extends Key>({ source, present }: PastSource<K>): number {
+export function shownEnd<K extends Key>({ source, present }: PastSource<K>): number {
   return Math.min(source.log.acknowledgedOffset, present.endOffset);
 }
 

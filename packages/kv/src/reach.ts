@@ -2,8 +2,8 @@
 
 import { show } from "./arguments.js";
 import type { Mark } from "./entry.js";
-import { DatabaseError, type ReachableRange } from "./errors.js";
-import { type FoldSource, openBase } from "./fold.js";
+import { assert, DatabaseError, type ReachableRange } from "./errors.js";
+import { type FoldSource, openBase, withBase } from "./fold.js";
 import { listSnapshots, type SnapshotFile } from "./layout.js";
 import type { ResolvedTarget } from "./target.js";
 
@@ -70,6 +70,23 @@ async function offsetAtOrBefore(
   return reader.header.time <= time ? oldest.endOffset - 1 : undefined;
 }
 
+/** The time in ms by which expiry is decided there. */
+export async function timeOf(source: FoldSource, { offset, time }: Destination): Promise<number> {
+  if (time !== undefined) return time;
+  if (offset >= source.log.startOffset) return source.log.read(offset).time;
+  // The log no longer has that commit, so there is a snapshot file that ends with it.
+  const { result } = await withBase(source, offset + 1, async (file) => {
+    assert(
+      file?.endOffset === offset + 1,
+      "the first state in reach is a snapshot file's or the log's",
+    );
+    const reader = await openBase(source, file);
+    reader.close();
+    return reader.header.time;
+  });
+  return result;
+}
+
 /** The oldest snapshot file that the log goes on from. */
 async function oldestBase({
   fileSystem,
@@ -81,7 +98,7 @@ async function oldestBase({
 }
 
 /** The commits whose state can be rebuilt; undefined if there is none. */
-async function reachableRange(
+export async function reachableRange(
   source: FoldSource,
   endOffset: number,
 ): Promise<ReachableRange | undefined> {

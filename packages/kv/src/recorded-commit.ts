@@ -14,8 +14,9 @@ export class RecordedCommit {
   readonly #reader: CommitReader;
   readonly #offset: number;
 
-  constructor({ payload, offset }: LogRecord, keys: KeyKind) {
-    this.#reader = new CommitReader(payload, keys);
+  /** With `only`, what is done to other keys alone is stepped over. */
+  constructor({ payload, offset }: LogRecord, keys: KeyKind, only?: string) {
+    this.#reader = new CommitReader(payload, keys, only);
     this.#offset = offset;
   }
 

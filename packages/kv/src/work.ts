@@ -12,18 +12,40 @@ export class Work {
     signal: AbortSignal | undefined,
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
-    const ending = new AbortController();
-    const end = () => ending.abort(signal?.reason);
-    if (signal?.aborted === true) end();
-    signal?.addEventListener("abort", end);
-    const running = task(ending.signal);
+    const { ending, forget } = endingWith(signal);
+    try {
+      return await this.#track(ending, task(ending.signal));
+    } finally {
+      forget();
+    }
+  }
+
+  /** As `run`, for what is done step by step as a consumer asks for it: only a step that is under way is work. */
+  async *iterate<T>(
+    signal: AbortSignal | undefined,
+    task: (signal: AbortSignal) => AsyncGenerator<T, void, void>,
+  ): AsyncGenerator<T, void, void> {
+    const { ending, forget } = endingWith(signal);
+    const steps = task(ending.signal);
+    try {
+      for (;;) {
+        const step = await this.#track(ending, steps.next());
+        if (step.done === true) return;
+        yield step.value;
+      }
+    } finally {
+      forget();
+      await steps.return();
+    }
+  }
+
+  async #track<T>(ending: AbortController, running: Promise<T>): Promise<T> {
     this.#running.set(ending, running);
     try {
       return await running;
     } catch (error) {
       throw databaseError(error);
     } finally {
-      signal?.removeEventListener("abort", end);
       this.#running.delete(ending);
     }
   }
@@ -34,4 +56,13 @@ export class Work {
     for (const ending of this.#running.keys()) ending.abort(reason);
     await Promise.allSettled(this.#running.values());
   }
+}
+
+/** A controller that ends with a caller's signal, until it is told to forget that. */
+function endingWith(signal: AbortSignal | undefined) {
+  const ending = new AbortController();
+  const end = () => ending.abort(signal?.reason);
+  if (signal?.aborted === true) end();
+  signal?.addEventListener("abort", end);
+  return { ending, forget: () => signal?.removeEventListener("abort", end) };
 }
