@@ -23,6 +23,13 @@ export function checkInteger(name: string, given: unknown, min: number, max: num
   throw invalid(name, `an integer from ${min} to ${max}`, given);
 }
 
+/** An integer from `min` on, or Infinity for no limit. */
+export function checkLimit(name: string, given: unknown, min: number): number {
+  if (given === Number.POSITIVE_INFINITY) return given;
+  if (Number.isSafeInteger(given) && Number(given) >= min) return Number(given);
+  throw invalid(name, `an integer from ${min} on, or Infinity`, given);
+}
+
 export function checkBoolean(name: string, given: unknown): boolean {
   if (typeof given === "boolean") return given;
   throw invalid(name, "true or false", given);

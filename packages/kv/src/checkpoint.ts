@@ -48,33 +48,8 @@ export function checkCheckpointOptions(options: CheckpointOptions): CheckpointOp
   return options;
 }
 
-/** The checkpoints of one opening, one after the other. */
-export class Checkpoints {
-  readonly #source: FoldSource;
-  #last: Promise<unknown> = Promise.resolve();
-  /** End offset of the newest snapshot file that was read or written; undefined if none. */
-  snapshotOffset: number | undefined;
-
-  constructor(source: FoldSource, snapshotOffset: number | undefined) {
-    this.#source = source;
-    this.snapshotOffset = snapshotOffset;
-  }
-
-  /** Runs once those before it have ended, however that was: a failure is its own caller's to know of. */
-  next(now: number, options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {
-    const report = this.#last.then(() => checkpoint(this.#source, now, options, signal));
-    this.#last = report.then(
-      ({ endOffset }) => {
-        this.snapshotOffset = endOffset;
-      },
-      () => undefined,
-    );
-    return report;
-  }
-}
-
 /** Writes a snapshot file of everything that is durable once the log has been synced. */
-async function checkpoint(
+export async function checkpoint(
   source: FoldSource,
   now: number,
   { onProgress }: CheckpointOptions,

@@ -5,9 +5,9 @@ import { type Change, type ChangesOptions, followChanges, resolveChanges } from 
 import {
   type CheckpointOptions,
   type CheckpointReport,
-  Checkpoints,
   checkCheckpointOptions,
 } from "./checkpoint.js";
+import { Checkpoints } from "./checkpoints.js";
 import { Commits } from "./commits.js";
 import { DatabaseError, databaseError } from "./errors.js";
 import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
@@ -69,8 +69,13 @@ export class Database<V = unknown, K extends Key = string>
     this.#present = new Present(opened.state, opened.log, opened.endOffset);
     this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
     this.#commits = new Commits(this.#readPoint, this.#present);
-    this.#checkpoints = new Checkpoints(opened.source, opened.snapshotOffset);
-    const { source, marks } = opened;
+    const { source, marks, snapshotOffset } = opened;
+    const { checkpointBytes, onReport: report } = options;
+    const [work, now] = [this.#work, () => this.#now()];
+    const parts = { source, snapshotOffset, checkpointBytes, work, now, report };
+    this.#checkpoints = new Checkpoints(parts);
+    this.#present.onAcknowledged = (bytes) => this.#checkpoints.committed(bytes);
+    if (!options.readOnly) this.#checkpoints.beginIfDue();
     this.#past = { source, marks, present: this.#present, keys, readOnly: options.readOnly };
   }
 
@@ -280,9 +285,7 @@ export class Database<V = unknown, K extends Key = string>
   async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointReport> {
     this.#checkOpen();
     const checked = checkCheckpointOptions(options);
-    return await this.#work.run(checked.signal, (ended) =>
-      this.#checkpoints.next(this.#now(), checked, ended),
-    );
+    return await this.#work.run(checked.signal, (ended) => this.#checkpoints.next(checked, ended));
   }
 
   /** Resolves with the durable offset once everything written before the call is on stable storage. Rejects as `put`. */
@@ -319,6 +322,7 @@ export class Database<V = unknown, K extends Key = string>
   }
 
   async #close(): Promise<void> {
+    this.#checkpoints.stop();
     await this.#work.stop();
     try {
       await this.#opened.log.close();

@@ -18,6 +18,7 @@ export type { DatabaseLogOptions, DatabaseOptions } from "./options.js";
 export type { AtOptions } from "./past.js";
 export type { Range } from "./range.js";
 export type { KeyEntry, Reading } from "./reading.js";
+export type { DatabaseReport } from "./report.js";
 export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
 export type { DatabaseStats } from "./stats.js";
 export type { Target } from "./target.js";

@@ -1,10 +1,11 @@
 // The options of a database: checked and completed once, at open.
 
 import type { FileSystem, LogOptions } from "@tidemark/wal";
-import { checkBoolean, checkProperties, invalid } from "./arguments.js";
+import { checkBoolean, checkCallable, checkLimit, checkProperties, invalid } from "./arguments.js";
 import { resolveClock, resolveFileSystem } from "./environment.js";
 import type { KeyKind } from "./keys.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
+import { type DatabaseReport, later } from "./report.js";
 
 /** Options of the log that are the caller's; the database decides on the others itself. */
 export type DatabaseLogOptions = Pick<
@@ -26,6 +27,13 @@ export interface DatabaseOptions {
   readonly keys?: KeyKind | undefined;
   /** Durability, file system, clock and more, as `Log.open` of `@tidemark/wal` takes them. */
   readonly log?: DatabaseLogOptions | undefined;
+  /**
+   * Bytes of log behind the newest snapshot file at which the next one is written, in the background, at a commit or right
+   * after opening; at least 1, or `Infinity` for never. Default 64 MiB. Opening replays at most about as much.
+   */
+  readonly checkpointBytes?: number | undefined;
+  /** Told of background work that went wrong and harmed nothing; that of the log is told to `log.onReport`. */
+  readonly onReport?: ((report: DatabaseReport) => void) | undefined;
   /** Shows the state as of opening, also beside a live writer; changes nothing on disk. Default false. */
   readonly readOnly?: boolean | undefined;
   /** Default true; false rejects with `KV_NOT_FOUND` where there is no database. */
@@ -37,6 +45,8 @@ export interface DatabaseOptions {
 export interface ResolvedOptions {
   readonly keys: KeyKind;
   readonly log: LogOptions;
+  readonly checkpointBytes: number;
+  readonly onReport: (report: DatabaseReport) => void;
   readonly readOnly: boolean;
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
@@ -45,7 +55,17 @@ export interface ResolvedOptions {
   readonly clock: () => number;
 }
 
-const KNOWN = ["keys", "log", "readOnly", "createIfMissing", "errorIfExists"];
+const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+
+const KNOWN = [
+  "keys",
+  "log",
+  "checkpointBytes",
+  "onReport",
+  "readOnly",
+  "createIfMissing",
+  "errorIfExists",
+];
 
 const KNOWN_OF_LOG = [
   "durability",
@@ -74,11 +94,25 @@ export function resolveOptions(options: DatabaseOptions = {}): ResolvedOptions {
   return {
     keys,
     log: logOptions(log, readOnly),
+    ...background(options, readOnly),
     readOnly,
     createIfMissing,
     errorIfExists,
     fileSystem: resolveFileSystem(log.fileSystem),
     clock: resolveClock(log.clock),
+  };
+}
+
+/** What goes on by itself; nothing does in what is read-only. */
+function background({ checkpointBytes, onReport }: DatabaseOptions, readOnly: boolean) {
+  if (onReport !== undefined) checkCallable("onReport", onReport);
+  if (readOnly && checkpointBytes !== undefined) {
+    throw invalid("checkpointBytes", "left out with readOnly", checkpointBytes);
+  }
+  const limit = checkpointBytes === undefined ? CHECKPOINT_BYTES : checkpointBytes;
+  return {
+    checkpointBytes: readOnly ? Number.POSITIVE_INFINITY : checkLimit("checkpointBytes", limit, 1),
+    onReport: later(onReport),
   };
 }
 

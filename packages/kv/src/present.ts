@@ -13,6 +13,8 @@ import type { State } from "./state.js";
 /** A commit that is not acknowledged yet, and what the keys that it changed had before, in order. */
 interface PendingCommit {
   readonly offset: number;
+  /** Length of its payload. */
+  readonly bytes: number;
   readonly operations: readonly KeyOperation[];
   readonly previous: readonly (Entry | undefined)[];
   readonly acknowledged: Promise<number>;
@@ -20,6 +22,8 @@ interface PendingCommit {
 
 export class Present {
   readonly state: State;
+  /** Told of each commit once it is acknowledged, with the length of its payload in bytes; must not throw. */
+  onAcknowledged: (bytes: number) => void = () => undefined;
   readonly #log: CommitLog;
   /** Ascending by offset, from `#pendingFrom` on; what is before is done with. */
   #pending: PendingCommit[] = [];
@@ -76,7 +80,8 @@ export class Present {
     assert(offset === this.#endOffset, "the state is that of the log's end when a commit comes");
     const time = this.#log.lastTime;
     const previous = operations.map((operation) => this.state.apply(operation, offset, time));
-    this.#pending.push({ offset, operations, previous, acknowledged });
+    const bytes = payload.length;
+    this.#pending.push({ offset, bytes, operations, previous, acknowledged });
     this.#endOffset = offset + 1;
     return this.#outcome(acknowledged, offset);
   }
@@ -98,6 +103,7 @@ export class Present {
     let first = this.#pending[this.#pendingFrom];
     while (first !== undefined && first.offset <= offset) {
       this.#pendingFrom += 1;
+      this.onAcknowledged(first.bytes);
       first = this.#pending[this.#pendingFrom];
     }
     if (this.#pendingFrom === this.#pending.length || this.#pendingFrom > 4096) {

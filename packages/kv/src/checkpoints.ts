@@ -1,0 +1,104 @@
+// The checkpoints of one opening: those that are asked for and those that are due by themselves, one after the other.
+// What is due is decided by bytes of log, at commits and at opening, never by time.
+
+import { type CheckpointOptions, type CheckpointReport, checkpoint } from "./checkpoint.js";
+import type { FoldSource } from "./fold.js";
+import type { DatabaseReport } from "./report.js";
+import type { Work } from "./work.js";
+
+/** The most that a record adds in the log to its payload: the header of a batch of its own, and its length. */
+const RECORD_OVERHEAD = 52;
+
+export interface CheckpointsParts {
+  readonly source: FoldSource;
+  /** End offset of the snapshot file that the state began from. */
+  readonly snapshotOffset: number | undefined;
+  /** Bytes of log behind the newest snapshot file at which the next one is due. */
+  readonly checkpointBytes: number;
+  readonly work: Work;
+  /** ms since the Unix epoch. */
+  readonly now: () => number;
+  readonly report: (report: DatabaseReport) => void;
+}
+
+export class Checkpoints {
+  readonly #parts: CheckpointsParts;
+  #last: Promise<unknown> = Promise.resolve();
+  /** End offset of the newest snapshot file that was read or written; undefined if none. */
+  snapshotOffset: number | undefined;
+  /** From this offset on, log counts towards the next one. */
+  #countedFrom: number;
+  /** No less than the bytes of log from there on. */
+  #bytes = 0;
+  /** One that is due by itself waits or is under way. */
+  #begun = false;
+  #stopped = false;
+
+  constructor(parts: CheckpointsParts) {
+    this.#parts = parts;
+    this.snapshotOffset = parts.snapshotOffset;
+    this.#countedFrom = parts.snapshotOffset ?? parts.source.log.startOffset;
+  }
+
+  /** Runs once those before it have ended, however that was: a failure is its own caller's to know of. */
+  next(options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {
+    return this.#take(() => this.#checkpoint(options, signal));
+  }
+
+  /** Counts a commit that was acknowledged. */
+  committed(payloadBytes: number): void {
+    this.#bytes += payloadBytes + RECORD_OVERHEAD;
+    if (this.#bytes >= this.#parts.checkpointBytes) this.beginIfDue();
+  }
+
+  /** Begins one if there is enough log behind the newest snapshot file; what goes wrong is reported. */
+  beginIfDue(): void {
+    if (this.#begun || this.#stopped) return;
+    this.#begun = true;
+    void this.#runIfDue();
+  }
+
+  /** None begins by itself from now on. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #runIfDue(): Promise<void> {
+    const { work, source, report } = this.#parts;
+    try {
+      await work.run(undefined, (signal) => this.#take(() => this.#checkpointIfDue(signal)));
+    } catch (cause) {
+      // As much log again has to come before the next attempt.
+      this.#countFrom(source.log.acknowledgedOffset, 0);
+      const message = "a checkpoint failed; it is tried again after as much log again";
+      if (!this.#stopped) report({ kind: "checkpoint", message, cause });
+    } finally {
+      this.#begun = false;
+    }
+  }
+
+  async #checkpointIfDue(signal: AbortSignal): Promise<void> {
+    const { source, checkpointBytes } = this.#parts;
+    this.#bytes = source.log.bytesFrom(this.#countedFrom);
+    if (this.#bytes >= checkpointBytes) await this.#checkpoint({}, signal);
+  }
+
+  async #checkpoint(options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {
+    const { source, now } = this.#parts;
+    const report = await checkpoint(source, now(), options, signal);
+    this.snapshotOffset = report.endOffset;
+    this.#countFrom(report.endOffset, source.log.bytesFrom(report.endOffset));
+    return report;
+  }
+
+  #countFrom(offset: number, bytes: number): void {
+    this.#countedFrom = offset;
+    this.#bytes = bytes;
+  }
+
+  #take<T>(task: () => Promise<T>): Promise<T> {
+    const outcome = this.#last.then(task);
+    this.#last = outcome.catch(() => undefined);
+    return outcome;
+  }
+}
