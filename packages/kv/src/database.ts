@@ -9,6 +9,7 @@ import {
 } from "./checkpoint.js";
 import { Checkpoints } from "./checkpoints.js";
 import { Commits } from "./commits.js";
+import { checkDiffOptions, type Difference, type DiffOptions, differencesBetween } from "./diff.js";
 import { DatabaseError, databaseError } from "./errors.js";
 import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
@@ -256,6 +257,24 @@ export class Database<V = unknown, K extends Key = string>
     const now = this.#now();
     return this.#work.iterate(resolved.signal, (ended) =>
       versionsOf<V, K>(this.#past, stored, resolved, now, ended),
+    );
+  }
+
+  /**
+   * What differs between two points, in key order: keys whose value is another, or that are there at one of them alone, with
+   * what they have at `a` (`before`) and at `b` (`after`). Values are compared as they are encoded, so two maps of the same
+   * pairs in another order are different; version and expiry alone are no difference. Expiry is decided at each point's
+   * own time. Memory goes with the log between the points and with what differs, time also with the size of the snapshot
+   * file before them; all of it is found before the first is given out. Throws `KV_INVALID_ARGUMENT` or `KV_CLOSED`; ends as
+   * `at` rejects.
+   */
+  diff(a: Target, b: Target, options: DiffOptions = {}): AsyncIterableIterator<Difference<V, K>> {
+    this.#checkOpen();
+    const { signal } = checkDiffOptions(options);
+    const [first, second] = [resolveTarget(a), resolveTarget(b)];
+    const now = this.#now();
+    return this.#work.iterate(signal, (ended) =>
+      differencesBetween<V, K>(this.#past, first, second, now, ended),
     );
   }
 

@@ -92,12 +92,14 @@ export class Delta {
   }
 }
 
-/** A delta in key order, to be merged once. */
+/** A delta in key order, to be gone through once: merged, or key by key. */
 export class SortedDelta {
   readonly #keys: readonly string[];
   readonly #changes: ReadonlyMap<string, Change>;
   readonly #cleared: ClearedSweep;
   #merged: SnapshotEntry[] = [];
+  /** Where going through it key by key has come to. */
+  #next = 0;
 
   constructor(
     keys: readonly string[],
@@ -131,6 +133,22 @@ export class SortedDelta {
     if (this.#merged.length > 0) yield this.#take();
   }
 
+  /** The next key of its own; undefined if there is none left. */
+  get nextKey(): string | undefined {
+    return this.#keys[this.#next];
+  }
+
+  /** What becomes of the next key. */
+  takeNext(): SnapshotEntry | undefined {
+    const key = this.#keys[this.#next++];
+    return key === undefined ? undefined : this.#outcome(key);
+  }
+
+  /** Whether it clears a key that is none of its own; asked for in key order, with the next ones taken between. */
+  clears(key: string): boolean {
+    return this.#cleared.sequenceAt(key) >= 0;
+  }
+
   #take(): SnapshotEntry[] {
     const merged = this.#merged;
     this.#merged = [];
@@ -138,9 +156,14 @@ export class SortedDelta {
   }
 
   #appendChange(key: string): void {
+    const entry = this.#outcome(key);
+    if (entry !== undefined) this.#merged.push(entry);
+  }
+
+  #outcome(key: string): SnapshotEntry | undefined {
     const change = this.#changes.get(key);
-    if (change === undefined || this.#cleared.sequenceAt(key) > change.sequence) return;
+    if (change === undefined || this.#cleared.sequenceAt(key) > change.sequence) return undefined;
     const { value, offset, time, expiry } = change;
-    if (value !== undefined) this.#merged.push({ key, value, offset, time, expiry });
+    return value === undefined ? undefined : { key, value, offset, time, expiry };
   }
 }

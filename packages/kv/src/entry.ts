@@ -13,6 +13,11 @@ export interface Entry {
   readonly expiry: number | undefined;
 }
 
+/** Whether an entry counts as gone at a time (ms). */
+export function hasExpired({ expiry }: Pick<Entry, "expiry">, time: number): boolean {
+  return expiry !== undefined && expiry <= time;
+}
+
 /** What a snapshot file holds under a key. */
 export interface SnapshotEntry extends Entry {
   readonly key: string;

@@ -186,7 +186,8 @@ export async function openBase(source: SnapshotOwner, file: SnapshotFile): Promi
   throw corrupt(`this snapshot file does not belong here: ${reason}`, file.path, 0);
 }
 
-async function readDelta(
+/** What the commits in [from, to) change. */
+export async function readDelta(
   { log, keys }: FoldSource,
   from: number,
   to: number,

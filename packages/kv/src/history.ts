@@ -3,7 +3,7 @@
 
 import type { LogRecord } from "@tidemark/wal";
 import { checkProperties, checkSignal } from "./arguments.js";
-import type { Entry } from "./entry.js";
+import { type Entry, hasExpired } from "./entry.js";
 import { type FoldSource, openBase, withBase } from "./fold.js";
 import type { Key } from "./keys.js";
 import type { SnapshotFile } from "./layout.js";
@@ -135,10 +135,6 @@ async function unexpired(
   at: Destination,
 ): Promise<Entry | undefined> {
   return hasExpired(entry, await timeOf(source, at)) ? undefined : entry;
-}
-
-function hasExpired({ expiry }: Entry, time: number): boolean {
-  return expiry !== undefined && expiry <= time;
 }
 
 /** What the key has after the commit at an offset, expired or not. */

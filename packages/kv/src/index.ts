@@ -3,6 +3,7 @@
 export type { Change, ChangeOperation, ChangesOptions, Since } from "./changes.js";
 export type { CheckpointOptions, CheckpointReport } from "./checkpoint.js";
 export { Database } from "./database.js";
+export type { Difference, DiffOptions } from "./diff.js";
 export {
   DatabaseError,
   type DatabaseErrorCode,

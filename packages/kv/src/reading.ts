@@ -55,9 +55,13 @@ export function readValue<V, K extends Key>(point: ReadPoint<K>, key: K): V | un
 export function readEntry<V, K extends Key>(point: ReadPoint<K>, key: K): KeyEntry<V> | undefined {
   const stored = point.keys.encode(key);
   const entry = point.state.get(stored, point.clock);
-  if (entry === undefined) return undefined;
+  return entry && entryRead<V>(entry, point.keys, stored);
+}
+
+/** An entry as callers get it. */
+export function entryRead<V>(entry: Entry, keys: KeyCodec<Key>, stored: string): KeyEntry<V> {
   const { offset: version, time, expiry } = entry;
-  return { value: readBack<V>(entry, point.keys, stored), version, time, expiry };
+  return { value: readBack<V>(entry, keys, stored), version, time, expiry };
 }
 
 export function readValues<V, K extends Key>(

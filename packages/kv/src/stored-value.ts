@@ -35,3 +35,9 @@ export function bytesOfValue(value: StoredValue): ValueBytes {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   return { bytes, start: 0, end: bytes.length };
 }
+
+/** Whether two held values have the same bytes. */
+export function sameValue(a: StoredValue, b: StoredValue): boolean {
+  if (typeof a === "string" || typeof b === "string") return a === b;
+  return Buffer.compare(a, b) === 0;
+}
