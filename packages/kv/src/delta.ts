@@ -28,6 +28,7 @@ interface Change {
 export class Delta {
   readonly marks = new Map<string, Mark>();
   readonly #keys: KeyKind;
+  readonly #hold: (value: StoredValue) => StoredValue;
   readonly #changes = new Map<string, Change>();
   readonly #cleared = new ClearedRanges();
   #sequence = 0;
@@ -38,8 +39,10 @@ export class Delta {
   /** Count of commits. */
   commits = 0;
 
-  constructor(keys: KeyKind) {
+  /** `hold` gives what is held in the place of a value; by default the value. */
+  constructor(keys: KeyKind, hold = (value: StoredValue): StoredValue => value) {
     this.#keys = keys;
+    this.#hold = hold;
   }
 
   /**
@@ -64,7 +67,8 @@ export class Delta {
     const sequence = this.#sequence;
     switch (operation.kind) {
       case "put": {
-        const { value, expiry } = operation;
+        const { expiry } = operation;
+        const value = this.#hold(operation.value);
         this.#changes.set(operation.key, { value, offset, time, expiry, sequence });
         break;
       }
@@ -85,7 +89,7 @@ export class Delta {
     }
   }
 
-  /** What to merge with the entries before. Nothing more may be applied from then on. */
+  /** What to merge with the entries before. Nothing more may be applied until that is done. */
   async sorted(pace: Pace): Promise<SortedDelta> {
     const keys = await sortKeys([...this.#changes.keys()], pace);
     return new SortedDelta(keys, this.#changes, this.#cleared.sweep());

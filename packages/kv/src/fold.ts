@@ -11,6 +11,7 @@ import type { KeyKind } from "./keys.js";
 import { listSnapshots, type SnapshotFile } from "./layout.js";
 import type { Pace } from "./pace.js";
 import type { Pins } from "./pins.js";
+import type { SnapshotHeader } from "./snapshot-format.js";
 import { SnapshotReader } from "./snapshot-reader.js";
 import { type State, StateBuilder } from "./state.js";
 
@@ -127,7 +128,7 @@ async function runPinned<T>(
 }
 
 /** What this process lacks, which says nothing of the file: reading the whole log in its place would be no mend. */
-const LACKING = ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM"];
+export const LACKING: readonly string[] = ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM"];
 
 /** Why a snapshot file cannot be used, if that is what the error says; the log's own errors stand. */
 function damageOf(file: SnapshotFile, error: unknown): string | undefined {
@@ -176,14 +177,24 @@ async function foldFrom<T>(
 /** Opens a snapshot file and checks that it belongs where it lies. */
 export async function openBase(source: SnapshotOwner, file: SnapshotFile): Promise<SnapshotReader> {
   const reader = await SnapshotReader.open(source.fileSystem, file.path);
-  const { header } = reader;
-  let reason: string | undefined;
-  if (header.logId !== source.log.id) reason = `it is of another log, ${header.logId}`;
-  else if (header.keys !== source.keys) reason = "its keys are of another kind";
-  else if (header.endOffset !== file.endOffset) reason = `it ends at offset ${header.endOffset}`;
+  const reason = misfitOf(reader.header, file, source.log.id, source.keys);
   if (reason === undefined) return reader;
   reader.close();
-  throw corrupt(`this snapshot file does not belong here: ${reason}`, file.path, 0);
+  throw corrupt(reason, file.path, 0);
+}
+
+/** Why a snapshot file with this header does not belong where it lies. */
+export function misfitOf(
+  header: SnapshotHeader,
+  file: SnapshotFile,
+  logId: string,
+  keys: KeyKind,
+): string | undefined {
+  let reason: string | undefined;
+  if (header.logId !== logId) reason = `it is of another log, ${header.logId}`;
+  else if (header.keys !== keys) reason = "its keys are of another kind";
+  else if (header.endOffset !== file.endOffset) reason = `it ends at offset ${header.endOffset}`;
+  return reason && `this snapshot file does not belong here: ${reason}`;
 }
 
 /** What the commits in [from, to) change. */

@@ -2,6 +2,7 @@
 
 export type { Change, ChangeOperation, ChangesOptions, Since } from "./changes.js";
 export type { CheckpointOptions, CheckpointReport } from "./checkpoint.js";
+export type { DatabaseDamage } from "./damage.js";
 export { Database } from "./database.js";
 export type { Difference, DiffOptions } from "./diff.js";
 export {
@@ -13,6 +14,7 @@ export {
 export type { SkippedSnapshot } from "./fold.js";
 export type { FoldProgress } from "./fold-to-file.js";
 export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./history.js";
+export type { InspectionProgress } from "./inspection.js";
 export type { Key, KeyKind } from "./keys.js";
 export type { RecoveryReport } from "./open-database.js";
 export type { DatabaseLogOptions, DatabaseOptions } from "./options.js";
@@ -20,10 +22,17 @@ export type { AtOptions } from "./past.js";
 export type { Range } from "./range.js";
 export type { KeyEntry, Reading } from "./reading.js";
 export type { DatabaseReport } from "./report.js";
+export type { Remark } from "./remarks.js";
 export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
 export type { DatabaseStats } from "./stats.js";
 export type { Target } from "./target.js";
 export type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
+export {
+  type VerifiedSnapshot,
+  type VerifyDatabaseOptions,
+  type VerifyDatabaseReport,
+  verifyDatabase,
+} from "./verify.js";
 export type { View } from "./view.js";
 export type {
   BatchOperation,

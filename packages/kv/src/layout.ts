@@ -51,13 +51,18 @@ export async function listSnapshots(
   return files.sort((a, b) => b.endOffset - a.endOffset);
 }
 
+/** Whether this is what a snapshot file is called until it is finished. */
+export function isUnfinishedSnapshot(name: string): boolean {
+  return SNAPSHOT_TEMPORARY_NAME.test(name);
+}
+
 /** Removes snapshot files that were never finished: what a crash during a checkpoint leaves behind. */
 export async function removeUnfinishedSnapshots(
   fileSystem: FileSystem,
   directory: string,
 ): Promise<void> {
   for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
-    if (SNAPSHOT_TEMPORARY_NAME.test(name)) await unlinkIfThere(fileSystem, join(directory, name));
+    if (isUnfinishedSnapshot(name)) await unlinkIfThere(fileSystem, join(directory, name));
   }
 }
 

@@ -79,6 +79,11 @@ export class SnapshotReader {
     }
   }
 
+  /** Up to here it has been read, in bytes. */
+  get position(): number {
+    return this.#position;
+  }
+
   close(): void {
     this.#file.closeSync();
   }

@@ -11,7 +11,6 @@ import {
   type OffsetRange,
   type Progress,
   type RecordVisitor,
-  type Watch,
 } from "./examine.js";
 import type { FileSystem } from "./file-system.js";
 import type { Manifest } from "./manifest.js";
@@ -25,11 +24,11 @@ import { knownEnd, wholeEnd, wholeRuns } from "./whole-records.js";
 export interface VerifyOptions {
   readonly fileSystem?: FileSystem;
   /**
-   * Makes what is told of every whole record, in order and also behind damage: a new one for each time that the
-   * log has to be looked at from the start, since its writer changed the directory under the reading. Payloads are as
-   * `Log.records` gives them; the reading waits for a promise that is returned.
+   * Makes what is told of every whole record of this log, in order and also behind damage: a new one for each time
+   * that the log has to be looked at from the start, since its writer changed the directory under the reading. Payloads
+   * are as `Log.records` gives them; the reading waits for a promise that is returned.
    */
-  readonly visit?: () => RecordVisitor;
+  readonly visit?: (logId: string) => RecordVisitor;
   /** Rejects with its reason. */
   readonly signal?: AbortSignal;
   /** Told a few times a second. */
@@ -82,14 +81,13 @@ export async function verifyLog(
   checkKeys("options", options, ["fileSystem", "signal", "onProgress", "visit"]);
   const absolute = checkDirectory(directory);
   checkWatch(options);
-  const { visit, ...watch } = options;
-  if (visit !== undefined) callable("visit", visit);
+  if (options.visit !== undefined) callable("visit", options.visit);
   const fileSystem = resolveFileSystem(options.fileSystem);
   for (let attempt = 1; ; attempt++) {
     const startMs = performance.now();
     const stated = manifestOrDamage(fileSystem, absolute);
     try {
-      const report = await verify(fileSystem, absolute, stated, { ...watch, visit: visit?.() });
+      const report = await verify(fileSystem, absolute, stated, options);
       if (report.ok || attempt >= ATTEMPTS_MAX || stands(fileSystem, absolute, stated)) {
         return { ...report, durationMs: performance.now() - startMs };
       }
@@ -132,16 +130,17 @@ async function verify(
   fileSystem: FileSystem,
   directory: string,
   stated: Manifest | Damage,
-  watch: Watch,
+  options: VerifyOptions,
 ): Promise<VerifyReport> {
   const entries = listEntries(fileSystem, directory) ?? new Map();
-  if ("generation" in stated) return verifySegments(fileSystem, directory, stated, entries, watch);
+  if ("generation" in stated)
+    return verifySegments(fileSystem, directory, stated, entries, options);
   if (![...entries.keys()].some((name) => name === MANIFEST || storeId(name) !== undefined)) {
     throw notFound(directory);
   }
   const rebuilt = rebuiltOrDamage(fileSystem, directory, entries);
   if (!("generation" in rebuilt)) return onlyManifest(stated);
-  const report = await verifySegments(fileSystem, directory, rebuilt, entries, watch);
+  const report = await verifySegments(fileSystem, directory, rebuilt, entries, options);
   return { ...report, ok: false, damage: [stated, ...report.damage] };
 }
 
@@ -162,10 +161,14 @@ async function verifySegments(
   directory: string,
   manifest: Manifest,
   entries: EntryMap,
-  watch: Watch,
+  { signal, onProgress, visit }: VerifyOptions,
 ): Promise<VerifyReport> {
   const atFault = [...filesAtFault(fileSystem, directory, manifest, entries)].map(damageOf);
-  const examination = await examineLog(fileSystem, directory, manifest, watch);
+  const examination = await examineLog(fileSystem, directory, manifest, {
+    signal,
+    onProgress,
+    visit: visit?.(manifest.logId),
+  });
   const { segments } = examination;
   const inside = segments.flatMap(({ damage }) => damage);
   const damage = [

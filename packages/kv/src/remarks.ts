@@ -1,0 +1,51 @@
+// What lies in a database's directories and harms nothing.
+
+import { join } from "node:path";
+import type { FileSystem } from "@tidemark/wal";
+import type { Inspection } from "./inspection.js";
+import {
+  IDENTITY_NAME,
+  IDENTITY_TEMPORARY_NAME,
+  isUnfinishedSnapshot,
+  LOG_NAME,
+  listIfThere,
+  listSnapshots,
+  logDirectory,
+  SNAPSHOTS_NAME,
+  snapshotsDirectory,
+} from "./layout.js";
+
+export interface Remark {
+  /** Path of a file or directory. */
+  readonly file: string;
+  readonly message: string;
+}
+
+const UNFINISHED = "unfinished, and no part of the database: the next writer removes it";
+const FOREIGN = "not the database's: neither read nor changed";
+
+export async function remarksOn(
+  fileSystem: FileSystem,
+  directory: string,
+  { log, isCreated }: Inspection,
+): Promise<Remark[]> {
+  const remarks: Remark[] = [];
+  const add = (parent: string, name: string, message: string) => {
+    remarks.push({ file: join(parent, name), message });
+  };
+  if (!isCreated) add(directory, SNAPSHOTS_NAME, "missing: the next opening makes it");
+  const ours = [IDENTITY_NAME, LOG_NAME, SNAPSHOTS_NAME];
+  for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
+    if (name === IDENTITY_TEMPORARY_NAME) add(directory, name, UNFINISHED);
+    else if (!ours.includes(name)) add(directory, name, FOREIGN);
+  }
+  const parent = snapshotsDirectory(directory);
+  const files = (await listSnapshots(fileSystem, parent)).map(({ path }) => path);
+  for (const { name } of (await listIfThere(fileSystem, parent)) ?? []) {
+    if (isUnfinishedSnapshot(name)) add(parent, name, UNFINISHED);
+    else if (!files.includes(join(parent, name))) add(parent, name, FOREIGN);
+  }
+  for (const name of log?.leftovers ?? []) add(logDirectory(directory), name, UNFINISHED);
+  for (const name of log?.foreign ?? []) add(logDirectory(directory), name, FOREIGN);
+  return remarks;
+}
