@@ -7,6 +7,7 @@ import type { Key } from "./keys.js";
 import { CommitWriter, type KeyOperation } from "./operations.js";
 import type { Present } from "./present.js";
 import type { ReadPoint } from "./reading.js";
+import { type Before, undoing } from "./rewind.js";
 import {
   type Immediate,
   Transaction,
@@ -85,6 +86,15 @@ export class Commits<V, K extends Key> {
     });
   }
 
+  /** Gives keys back what they had before, as far as they have not, in one commit; where there is nothing to do, in none. */
+  rewind(before: Before, sync: boolean): Promise<number> {
+    this.#present.settle();
+    const { state, clock } = this.#point;
+    const operations = undoing(state, before, clock());
+    if (operations.length === 0) return this.#present.acknowledged();
+    return this.#commit(sync, (writer) => writeOperations(writer, operations));
+  }
+
   /** Refuses a write to a key that has another version. */
   #check(stored: string, condition: Condition): void {
     if (condition === undefined) return;
@@ -105,8 +115,10 @@ export class Commits<V, K extends Key> {
     const offset = this.#present.endOffset;
     const scope: TransactionScope<K> = { point, offset, writes: new Map(), ended: false };
     const result = this.#run(scope, run);
-    if (scope.writes.size === 0) return { offset: await this.#present.acknowledged(), result };
-    return { offset: await this.#commit(sync, (writer) => writeAll(writer, scope)), result };
+    const operations = [...scope.writes.values()];
+    if (operations.length === 0) return { offset: await this.#present.acknowledged(), result };
+    const commit = this.#commit(sync, (writer) => writeOperations(writer, operations));
+    return { offset: await commit, result };
   }
 
   #run<T>(scope: TransactionScope<K>, run: (transaction: Transaction<V, K>) => T): T {
@@ -143,11 +155,10 @@ export class Commits<V, K extends Key> {
   }
 }
 
-function writeAll<K extends Key>(
+function writeOperations(
   writer: CommitWriter,
-  { writes }: TransactionScope<K>,
+  operations: readonly KeyOperation[],
 ): readonly KeyOperation[] {
-  const operations = [...writes.values()];
   writer.begin(operations.length);
   for (const operation of operations) writer.add(operation);
   return operations;

@@ -30,6 +30,7 @@ import {
   readValue,
   readValues,
 } from "./reading.js";
+import { type Before, type RewindOptions, resolveRewind, rewindTo } from "./rewind.js";
 import type { DatabaseStats } from "./stats.js";
 import { resolveTarget, type Target } from "./target.js";
 import type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
@@ -239,6 +240,25 @@ export class Database<V = unknown, K extends Key = string>
     const resolved = resolveTarget(target);
     return await this.#work.run(signal, (ended) =>
       viewOfPast<V, K>(this.#past, resolved, this.#now(), ended),
+    );
+  }
+
+  /**
+   * One commit that makes the present what it was at a target: keys that have another value or expiry now get what they had,
+   * keys that were not there are deleted, all others are left alone. A key keeps the expiry that it had, and does not come
+   * back if that has passed. Marks stay. What is written while it looks for what changed is undone too: it is settled in
+   * one synchronous step, whose time goes with the number of keys touched since the target. Resolves with the commit's offset
+   * once acknowledged; rewinding to the offset before undoes it. If there is nothing to change it is no commit: that
+   * resolves as an empty batch does, with the offset of the last commit. Memory goes with the log since the target. Rejects
+   * as `at` and `put` do (`KV_COMMIT_TOO_LARGE` if what has to be written exceeds 512 MiB): then nothing was written.
+   */
+  async rewind(target: Target, options: RewindOptions = {}): Promise<number> {
+    this.#checkOpen();
+    const { sync, signal } = resolveRewind(options);
+    const resolved = resolveTarget(target);
+    const settle = (before: Before) => this.#commits.rewind(before, sync);
+    return await this.#work.run(signal, (ended) =>
+      rewindTo(this.#past, resolved, this.#now(), ended, settle),
     );
   }
 

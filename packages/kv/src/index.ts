@@ -24,6 +24,7 @@ export type { KeyEntry, Reading } from "./reading.js";
 export type { Remark } from "./remarks.js";
 export type { DatabaseReport } from "./report.js";
 export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
+export type { RewindOptions } from "./rewind.js";
 export type { DatabaseStats } from "./stats.js";
 export type { Target } from "./target.js";
 export type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";

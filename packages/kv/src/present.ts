@@ -20,6 +20,9 @@ interface PendingCommit {
   readonly acknowledged: Promise<number>;
 }
 
+/** Is told of the operations of a commit once they are applied. If the log rejects it, they are undone without a word. */
+export type Watcher = (operations: readonly KeyOperation[]) => void;
+
 export class Present {
   readonly state: State;
   /** Told of each commit once it is acknowledged, with the length of its payload in bytes; must not throw. */
@@ -29,6 +32,8 @@ export class Present {
   #pending: PendingCommit[] = [];
   #pendingFrom = 0;
   #endOffset: number;
+  /** Told what each commit does, from its call on. */
+  readonly #watchers = new Set<Watcher>();
 
   /** `state` is that of all commits below `endOffset`. */
   constructor(state: State, log: CommitLog, endOffset: number) {
@@ -41,6 +46,14 @@ export class Present {
   get endOffset(): number {
     this.settle();
     return this.#endOffset;
+  }
+
+  watch(watcher: Watcher): void {
+    this.#watchers.add(watcher);
+  }
+
+  unwatch(watcher: Watcher): void {
+    this.#watchers.delete(watcher);
   }
 
   /** Count of commits that are not acknowledged. */
@@ -83,6 +96,7 @@ export class Present {
     const bytes = payload.length;
     this.#pending.push({ offset, bytes, operations, previous, acknowledged });
     this.#endOffset = offset + 1;
+    for (const watcher of this.#watchers) watcher(operations);
     return this.#outcome(acknowledged, offset);
   }
 

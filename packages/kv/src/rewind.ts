@@ -1,0 +1,135 @@
+// Rewinding: one commit that makes the present what it was at some point. What changed since is found in slices,
+// while others write; what they write meanwhile is noted, and one synchronous step at the end settles all of it
+// against the present of that moment. Its time goes with the keys that were touched since the target.
+
+import { checkBoolean, checkProperties, checkSignal } from "./arguments.js";
+import { compareStates } from "./comparison.js";
+import { type Entry, hasExpired } from "./entry.js";
+import { DatabaseError } from "./errors.js";
+import type { Key } from "./keys.js";
+import type { KeyOperation } from "./operations.js";
+import { Pace } from "./pace.js";
+import { findPast, type PastSource, pinned } from "./past.js";
+import type { Present } from "./present.js";
+import type { State } from "./state.js";
+import { sameValue } from "./stored-value.js";
+import type { ResolvedTarget } from "./target.js";
+import type { WriteOptions } from "./write.js";
+
+/** Options of `Database.rewind`. */
+export interface RewindOptions extends WriteOptions {
+  /** Ends it with its reason, unless the commit is written already. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+export interface ResolvedRewind {
+  readonly sync: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Throws `KV_INVALID_ARGUMENT`. */
+export function resolveRewind(options: RewindOptions): ResolvedRewind {
+  checkProperties("options", options, ["sync", "signal"]);
+  const { sync = false, signal } = options;
+  return { sync: checkBoolean("sync", sync), signal: checkSignal(signal) };
+}
+
+/** What keys that were touched since a point had there; undefined is nothing. Expired or not. */
+export type Before = ReadonlyMap<string, Entry | undefined>;
+
+/**
+ * Finds what the target means and what was touched since, and has it settled, in the same turn of the event loop as
+ * the last look at the present. `now` is the time in ms that a time may not exceed.
+ */
+export async function rewindTo<K extends Key>(
+  past: PastSource<K>,
+  target: ResolvedTarget,
+  now: number,
+  signal: AbortSignal,
+  settle: (before: Before) => Promise<number>,
+): Promise<number> {
+  if (past.readOnly) {
+    throw new DatabaseError("KV_READ_ONLY", "the database was opened with readOnly");
+  }
+  const notes = new Notes(past.present);
+  try {
+    const before = await pinned(past, () => beforeOf(past, target, now, notes, new Pace(signal)));
+    signal.throwIfAborted();
+    notes.addTo(before);
+    return await settle(before);
+  } finally {
+    notes.end();
+  }
+}
+
+async function beforeOf<K extends Key>(
+  past: PastSource<K>,
+  target: ResolvedTarget,
+  now: number,
+  notes: Notes,
+  pace: Pace,
+): Promise<Map<string, Entry | undefined>> {
+  const { source, present } = past;
+  const { offset } = await findPast(past, target, now);
+  const last = notes.begin();
+  // What the notes begin with is only what it seems to be if none of it is rejected.
+  await present.acknowledged();
+  const pairs = await compareStates(source, offset, last, () => false, pace);
+  return new Map(pairs.map(({ key, earlier }) => [key, earlier]));
+}
+
+/** Which keys commits touch from a moment on, and what they had then. */
+class Notes {
+  readonly #present: Present;
+  readonly #touched = new Set<string>();
+  #then: State | undefined;
+
+  constructor(present: Present) {
+    this.#present = present;
+  }
+
+  /** Returns the offset of the last commit before. */
+  begin(): number {
+    const last = this.#present.endOffset - 1;
+    this.#then = this.#present.state.fork();
+    this.#present.watch(this.#watcher);
+    return last;
+  }
+
+  readonly #watcher = (operations: readonly KeyOperation[]): void => {
+    for (const { key } of operations) this.#touched.add(key);
+  };
+
+  /** Adds what touched keys had when it began, but for those that are there already. */
+  addTo(before: Map<string, Entry | undefined>): void {
+    for (const key of this.#touched) {
+      if (!before.has(key)) before.set(key, this.#then?.get(key, always));
+    }
+  }
+
+  end(): void {
+    this.#present.unwatch(this.#watcher);
+  }
+}
+
+/** A clock by which nothing has expired. */
+const always = () => Number.NEGATIVE_INFINITY;
+
+/** What has to be done to a state so that keys have again what they had before, but for what has expired by `now` (ms). */
+export function undoing(state: State, before: Before, now: number): KeyOperation[] {
+  const operations: KeyOperation[] = [];
+  for (const [key, entry] of before) {
+    const current = state.get(key, () => now);
+    if (entry === undefined || hasExpired(entry, now)) {
+      if (current !== undefined) operations.push({ kind: "delete", key });
+    } else if (current === undefined || !isSame(current, entry)) {
+      const { value, expiry } = entry;
+      operations.push({ kind: "put", key, value, expiry });
+    }
+  }
+  return operations;
+}
+
+function isSame(a: Entry, b: Entry): boolean {
+  return a.expiry === b.expiry && sameValue(a.value, b.value);
+}
