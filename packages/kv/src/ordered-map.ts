@@ -1,14 +1,20 @@
 // A map from strings in ascending order: a B+ tree whose nodes are copied before they change if a fork may
 // share them, so that forking costs nothing and keeping a root keeps a state. Measured against a Map
 // with sorted-btree in docs/decisions/0102-ordered-map.md.
-// Invariant: a map changes only nodes whose owner is its own token; forking leaves both maps with new tokens.
+// Invariants: a map changes only nodes whose owner is its own token; forking leaves both maps with new tokens. Each node
+// knows the lowest expiry below it, so that what has expired is found without a look at the rest
+// (docs/decisions/0105-expiry-in-the-tree.md).
 
 import { ownString } from "./own-string.js";
 import {
   Branch,
   childIndex,
+  countEntries,
+  type ExpiryOf,
+  earliestIn,
   Leaf,
   leavesBack,
+  leavesExpired,
   leavesFrom,
   lowerBound,
   NODE_FILLED,
@@ -30,14 +36,24 @@ export interface KeyInterval {
   readonly lt: string | undefined;
 }
 
+/** Of entries without expiry. */
+export const never = () => Number.POSITIVE_INFINITY;
+
 export class OrderedMap<V extends object> {
+  readonly #expiryOf: ExpiryOf<V>;
   #owner: object;
   #root: Node<V>;
   #size: number;
   #previous: V | undefined;
 
   /** Takes over a tree all of whose nodes belong to `owner`, or to nobody who still changes them. */
-  constructor(owner: object = {}, root: Node<V> = new Leaf<V>(owner, [], []), size = 0) {
+  constructor(
+    expiryOf: ExpiryOf<V> = never,
+    owner: object = {},
+    root: Node<V> = new Leaf<V>(owner, [], []),
+    size = 0,
+  ) {
+    this.#expiryOf = expiryOf;
     this.#owner = owner;
     this.#root = root;
     this.#size = size;
@@ -46,6 +62,11 @@ export class OrderedMap<V extends object> {
   /** Count of entries. */
   get size(): number {
     return this.#size;
+  }
+
+  /** The lowest expiry of all entries; infinity if none has one. */
+  get earliest(): number {
+    return this.#root.earliest;
   }
 
   get(key: string): V | undefined {
@@ -58,7 +79,7 @@ export class OrderedMap<V extends object> {
   /** A map with the same entries, in constant time; changing one does not change the other. */
   fork(): OrderedMap<V> {
     this.#owner = {};
-    return new OrderedMap({}, this.#root, this.#size);
+    return new OrderedMap(this.#expiryOf, {}, this.#root, this.#size);
   }
 
   /** Returns what the key had before. */
@@ -77,8 +98,8 @@ export class OrderedMap<V extends object> {
   #own(node: Node<V>): Node<V> {
     if (node.owner === this.#owner) return node;
     return node instanceof Leaf
-      ? new Leaf(this.#owner, node.keys.slice(), node.values.slice())
-      : new Branch(this.#owner, node.lows.slice(), node.children.slice());
+      ? new Leaf(this.#owner, node.keys.slice(), node.values.slice(), node.earliest)
+      : new Branch(this.#owner, node.lows.slice(), node.children.slice(), node.earliest);
   }
 
   #ownChild(branch: Branch<V>, at: number): Node<V> {
@@ -90,32 +111,56 @@ export class OrderedMap<V extends object> {
   #set(node: Node<V>, key: string, value: V): Split<V> | undefined {
     if (node instanceof Leaf) return this.#setInLeaf(node, key, value);
     const at = childIndex(node.lows, key);
-    const split = this.#set(this.#ownChild(node, at), key, value);
-    if (split === undefined) return undefined;
+    const child = this.#ownChild(node, at);
+    const before = child.earliest;
+    const split = this.#set(child, key, value);
+    if (split === undefined) {
+      this.#adjustEarliest(node, before, child.earliest);
+      return undefined;
+    }
     node.lows.splice(at + 1, 0, split.low);
     node.children.splice(at + 1, 0, split.node);
-    if (node.count <= NODE_MAX) return undefined;
+    if (node.count <= NODE_MAX) {
+      this.#renewEarliest(node);
+      return undefined;
+    }
     const half = splitPoint(at + 1);
     const lows = node.lows.splice(half);
     const right = new Branch(this.#owner, lows, node.children.splice(half));
+    this.#renewEarliest(node);
     return { low: lows[0] as string, node: right };
+  }
+
+  /** After one of the expiries below a node, or the lowest below one of its children, has become another. */
+  #adjustEarliest(node: Node<V>, before: number, after: number): void {
+    if (after <= node.earliest) node.earliest = after;
+    else if (before === node.earliest) this.#renewEarliest(node);
+  }
+
+  #renewEarliest(node: Node<V>): void {
+    node.earliest = earliestIn(node, this.#expiryOf);
   }
 
   #setInLeaf(leaf: Leaf<V>, key: string, value: V): Split<V> | undefined {
     const { keys, values } = leaf;
     const at = lowerBound(keys, key);
     if (keys[at] === key) {
-      this.#previous = values[at];
+      const previous = values[at] as V;
+      this.#previous = previous;
       values[at] = value;
+      this.#adjustEarliest(leaf, this.#expiryOf(previous), this.#expiryOf(value));
       return undefined;
     }
     this.#size += 1;
     keys.splice(at, 0, ownString(key));
     values.splice(at, 0, value);
+    leaf.earliest = Math.min(leaf.earliest, this.#expiryOf(value));
     if (keys.length <= NODE_MAX) return undefined;
     const half = splitPoint(at);
     const moved = keys.splice(half);
     const right = new Leaf(this.#owner, moved, values.splice(half));
+    this.#renewEarliest(right);
+    this.#renewEarliest(leaf);
     return { low: moved[0] as string, node: right };
   }
 
@@ -140,18 +185,60 @@ export class OrderedMap<V extends object> {
     if (node instanceof Leaf) {
       const at = lowerBound(node.keys, key);
       node.keys.splice(at, 1);
-      node.values.splice(at, 1);
+      const [deleted] = node.values.splice(at, 1);
+      this.#adjustEarliest(node, this.#expiryOf(deleted as V), Number.POSITIVE_INFINITY);
       return;
     }
     const at = childIndex(node.lows, key);
     const changed = this.#ownChild(node, at);
+    const before = changed.earliest;
     this.#delete(changed, key);
-    if (changed.count === 0) {
-      node.lows.splice(at, 1);
-      node.children.splice(at, 1);
-    } else if (changed.count < NODE_MIN && !this.#merge(node, at - 1)) {
-      this.#merge(node, at);
+    this.#adjustEarliest(node, before, changed.earliest);
+    this.#tidy(node, at);
+  }
+
+  /** Removes a child without entries; merges one with few. */
+  #tidy(branch: Branch<V>, at: number): void {
+    const { count } = branch.child(at);
+    if (count === 0) {
+      branch.lows.splice(at, 1);
+      branch.children.splice(at, 1);
+    } else if (count < NODE_MIN && !this.#merge(branch, at - 1)) {
+      this.#merge(branch, at);
     }
+  }
+
+  /** Deletes all keys of an interval; what lies wholly within it is cut off, not visited but for counting. */
+  clear({ gte, lt }: KeyInterval): void {
+    if (lt !== undefined && lt <= gte) return;
+    this.#root = this.#own(this.#root);
+    this.#size -= this.#cut(this.#root, gte, lt);
+    this.#lowerRoot();
+  }
+
+  /** Returns the count of entries that it deleted. */
+  #cut(node: Node<V>, gte: string, lt: string | undefined): number {
+    const cut = node instanceof Leaf ? cutLeaf(node, gte, lt) : this.#cutBranch(node, gte, lt);
+    this.#renewEarliest(node);
+    return cut;
+  }
+
+  #cutBranch(branch: Branch<V>, gte: string, lt: string | undefined): number {
+    const first = childIndex(branch.lows, gte);
+    const last = lt === undefined ? branch.count - 1 : childIndex(branch.lows, lt);
+    if (first === last) {
+      const cut = this.#cut(this.#ownChild(branch, first), gte, lt);
+      this.#tidy(branch, first);
+      return cut;
+    }
+    let cut = this.#cut(this.#ownChild(branch, first), gte, undefined);
+    cut += this.#cut(this.#ownChild(branch, last), "", lt);
+    branch.lows.splice(first + 1, last - first - 1);
+    const whole = branch.children.splice(first + 1, last - first - 1);
+    for (const node of whole) cut += countEntries(node);
+    this.#tidy(branch, first + 1);
+    this.#tidy(branch, first);
+    return cut;
   }
 
   /** Merges a child with the one to its right, if both exist and fit into one. */
@@ -168,6 +255,7 @@ export class OrderedMap<V extends object> {
       left.lows.push(branch.lows[at + 1] as string, ...right.lows.slice(1));
       left.children.push(...right.children);
     }
+    left.earliest = Math.min(left.earliest, right.earliest);
     branch.lows.splice(at + 1, 1);
     branch.children.splice(at + 1, 1);
     return true;
@@ -184,6 +272,16 @@ export class OrderedMap<V extends object> {
     }
   }
 
+  /** The entries whose expiry is at or before a time, ascending. The map must not change meanwhile. */
+  *expired(time: number): Generator<[key: string, value: V], void, void> {
+    for (const { keys, values } of leavesExpired(this.#root, time)) {
+      for (let i = 0; i < keys.length; i++) {
+        const value = values[i] as V;
+        if (this.#expiryOf(value) <= time) yield [keys[i] as string, value];
+      }
+    }
+  }
+
   /** As `ascending`, from the last to the first. */
   *descending({ gte, lt }: KeyInterval): Generator<[key: string, value: V], void, void> {
     for (const { keys, values } of leavesBack(this.#root, lt)) {
@@ -196,40 +294,10 @@ export class OrderedMap<V extends object> {
   }
 }
 
-/** Builds a map from entries that come in ascending order, much faster than setting each. */
-export class OrderedMapBuilder<V extends object> {
-  readonly #owner = {};
-  readonly #leaves: Leaf<V>[] = [];
-  #size = 0;
-
-  get size(): number {
-    return this.#size;
-  }
-
-  /** The key must be above all before. */
-  append(key: string, value: V): void {
-    let leaf = this.#leaves.at(-1);
-    if (leaf === undefined || leaf.count === NODE_FILLED) {
-      leaf = new Leaf<V>(this.#owner, [], []);
-      this.#leaves.push(leaf);
-    }
-    leaf.keys.push(key);
-    leaf.values.push(value);
-    this.#size += 1;
-  }
-
-  build(): OrderedMap<V> {
-    let level: Node<V>[] = this.#leaves;
-    let lows = this.#leaves.map((leaf) => leaf.keys[0] as string);
-    while (level.length > 1) {
-      const above: Node<V>[] = [];
-      for (let i = 0; i < level.length; i += NODE_FILLED) {
-        const end = i + NODE_FILLED;
-        above.push(new Branch(this.#owner, lows.slice(i, end), level.slice(i, end)));
-      }
-      lows = lows.filter((_, i) => i % NODE_FILLED === 0);
-      level = above;
-    }
-    return new OrderedMap(this.#owner, level[0], this.#size);
-  }
+function cutLeaf<V>({ keys, values }: Leaf<V>, gte: string, lt: string | undefined): number {
+  const from = lowerBound(keys, gte);
+  const to = lt === undefined ? keys.length : lowerBound(keys, lt);
+  keys.splice(from, to - from);
+  values.splice(from, to - from);
+  return to - from;
 }

@@ -5,18 +5,20 @@
 // read-only database goes ahead of the state, with commits that its writer makes.
 
 import type { CommitLog } from "./commit-log.js";
-import type { Entry } from "./entry.js";
 import { assert, databaseError } from "./errors.js";
-import type { KeyOperation } from "./operations.js";
-import type { State } from "./state.js";
+import type { DeleteRangeOperation, KeyOperation } from "./operations.js";
+import type { PreImage, State } from "./state.js";
 
-/** A commit that is not acknowledged yet, and what the keys that it changed had before, in order. */
+/** What commits of the present can do. */
+export type PresentOperation = KeyOperation | DeleteRangeOperation;
+
+/** A commit that is not acknowledged yet, and what each of its operations took the place of, in order. */
 interface PendingCommit {
   readonly offset: number;
   /** Length of its payload. */
   readonly bytes: number;
-  readonly operations: readonly KeyOperation[];
-  readonly previous: readonly (Entry | undefined)[];
+  readonly operations: readonly PresentOperation[];
+  readonly previous: readonly PreImage[];
   readonly acknowledged: Promise<number>;
 }
 
@@ -76,7 +78,7 @@ export class Present {
   #undo({ operations, previous }: PendingCommit): void {
     for (let i = operations.length - 1; i >= 0; i--) {
       const operation = operations[i];
-      if (operation !== undefined) this.state.restore(operation.key, previous[i]);
+      if (operation !== undefined) this.state.revert(operation, previous[i]);
     }
   }
 
@@ -84,7 +86,11 @@ export class Present {
    * Appends a commit and applies it; resolves with its offset once it is acknowledged. `payload` is what `operations` are
    * in the log.
    */
-  commit(payload: Uint8Array, operations: readonly KeyOperation[], sync: boolean): Promise<number> {
+  commit(
+    payload: Uint8Array,
+    operations: readonly PresentOperation[],
+    sync: boolean,
+  ): Promise<number> {
     this.settle();
     const offset = this.#log.endOffset;
     const acknowledged = this.#log.append(payload, { sync });

@@ -2,25 +2,28 @@
 // a fork, which costs nothing and stays as it is.
 
 import type { Entry } from "./entry.js";
-import type { KeyOperation } from "./operations.js";
-import { type KeyInterval, OrderedMap, OrderedMapBuilder } from "./ordered-map.js";
+import type { DeleteRangeOperation, KeyOperation } from "./operations.js";
+import { type KeyInterval, OrderedMap } from "./ordered-map.js";
+import { OrderedMapBuilder } from "./ordered-map-builder.js";
 
 /** Gives ms since the Unix epoch. */
 export type Clock = () => number;
 
-export class State {
-  readonly #entries: OrderedMap<Entry>;
-  /** Entries with an expiry: without any, nothing has to be looked at for it. */
-  #expiring: number;
+/** What an operation took the place of: the entry of its key, expired or not; for a range, the whole state. */
+export type PreImage = Entry | State | undefined;
 
-  constructor(entries = new OrderedMap<Entry>(), expiring = 0) {
+const expiryOf = ({ expiry }: Entry): number => expiry ?? Number.POSITIVE_INFINITY;
+
+export class State {
+  #entries: OrderedMap<Entry>;
+
+  constructor(entries = new OrderedMap<Entry>(expiryOf)) {
     this.#entries = entries;
-    this.#expiring = expiring;
   }
 
   /** A state of its own with the same entries, in constant time. */
   fork(): State {
-    return new State(this.#entries.fork(), this.#expiring);
+    return new State(this.#entries.fork());
   }
 
   /** What the key has; an entry whose expiry has come counts as gone. The clock is asked only where it matters. */
@@ -30,41 +33,38 @@ export class State {
     return entry.expiry <= clock() ? undefined : entry;
   }
 
-  /** Count of entries. Takes time in proportion to it if any entry has an expiry. */
+  /** Count of entries that have not expired. Takes time in proportion to those that have. */
   size(clock: Clock): number {
-    if (this.#expiring === 0) return this.#entries.size;
-    const now = clock();
-    let size = 0;
-    for (const [, { expiry }] of this.#entries.ascending({ gte: "", lt: undefined })) {
-      if (expiry === undefined || expiry > now) size += 1;
+    const { size, earliest } = this.#entries;
+    if (earliest === Number.POSITIVE_INFINITY) return size;
+    let expired = 0;
+    for (const _ of this.#entries.expired(clock())) expired += 1;
+    return size - expired;
+  }
+
+  /** Does what a commit does. Returns what `revert` needs to take it back. */
+  apply(operation: KeyOperation | DeleteRangeOperation, offset: number, time: number): PreImage {
+    const entries = this.#entries;
+    if (operation.kind === "delete") return entries.delete(operation.key);
+    if (operation.kind === "put") {
+      const { key, value, expiry } = operation;
+      return entries.set(key, { value, offset, time, expiry });
     }
-    return size;
-  }
-
-  /** Does what a commit does to a key. Returns what the key had, expired or not. */
-  apply(operation: KeyOperation, offset: number, time: number): Entry | undefined {
-    if (operation.kind === "delete") return this.#delete(operation.key);
-    const { key, value, expiry } = operation;
-    return this.#set(key, { value, offset, time, expiry });
-  }
-
-  #set(key: string, entry: Entry): Entry | undefined {
-    const previous = this.#entries.set(key, entry);
-    if (entry.expiry !== undefined) this.#expiring += 1;
-    if (previous?.expiry !== undefined) this.#expiring -= 1;
+    const previous = this.fork();
+    const { gte = "", lt } = operation;
+    entries.clear({ gte, lt });
     return previous;
   }
 
-  #delete(key: string): Entry | undefined {
-    const previous = this.#entries.delete(key);
-    if (previous?.expiry !== undefined) this.#expiring -= 1;
-    return previous;
+  /** Undoes an operation; all that came after it has been undone. `previous` is what `apply` returned, and of no more use. */
+  revert(operation: KeyOperation | DeleteRangeOperation, previous: PreImage): void {
+    if (previous instanceof State) this.#entries = previous.#entries;
+    else if (operation.kind !== "deleteRange") this.#restore(operation.key, previous);
   }
 
-  /** Gives a key back what `apply` returned. */
-  restore(key: string, previous: Entry | undefined): void {
-    if (previous === undefined) this.#delete(key);
-    else this.#set(key, previous);
+  #restore(key: string, previous: Entry | undefined): void {
+    if (previous === undefined) this.#entries.delete(key);
+    else this.#entries.set(key, previous);
   }
 
   /** Entries of an interval that are there at time `now` (ms). The state must not change meanwhile: read a fork. */
@@ -79,15 +79,13 @@ export class State {
 
 /** Builds a state from entries in key order. */
 export class StateBuilder {
-  readonly #entries = new OrderedMapBuilder<Entry>();
-  #expiring = 0;
+  readonly #entries = new OrderedMapBuilder<Entry>(expiryOf);
 
   append(key: string, entry: Entry): void {
     this.#entries.append(key, entry);
-    if (entry.expiry !== undefined) this.#expiring += 1;
   }
 
   build(): State {
-    return new State(this.#entries.build(), this.#expiring);
+    return new State(this.#entries.build());
   }
 }

@@ -2,14 +2,13 @@
 
 import { describe, expect, test } from "vitest";
 import type { KeyOperation } from "../src/operations.js";
-import { OrderedMap } from "../src/ordered-map.js";
 import { Present } from "../src/present.js";
 import { State } from "../src/state.js";
 import { ScriptedLog } from "./scripted-log.js";
 
 function setUp() {
   const log = new ScriptedLog();
-  const present = new Present(new State(new OrderedMap()), log, log.endOffset);
+  const present = new Present(new State(), log, log.endOffset);
   const write = (key: string, value: string | undefined, expiry?: number) => {
     const operation: KeyOperation =
       value === undefined ? { kind: "delete", key } : { kind: "put", key, value, expiry };
