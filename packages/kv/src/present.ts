@@ -23,7 +23,7 @@ interface PendingCommit {
 }
 
 /** Is told of the operations of a commit once they are applied. If the log rejects it, they are undone without a word. */
-export type Watcher = (operations: readonly KeyOperation[]) => void;
+export type Watcher = (operations: readonly PresentOperation[]) => void;
 
 export class Present {
   readonly state: State;

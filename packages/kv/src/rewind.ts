@@ -7,10 +7,10 @@ import { compareStates } from "./comparison.js";
 import { type Entry, hasExpired } from "./entry.js";
 import { DatabaseError } from "./errors.js";
 import type { Key } from "./keys.js";
-import type { KeyOperation } from "./operations.js";
+import type { DeleteRangeOperation, KeyOperation } from "./operations.js";
 import { Pace } from "./pace.js";
 import { findPast, type PastSource, pinned } from "./past.js";
-import type { Present } from "./present.js";
+import type { Present, PresentOperation } from "./present.js";
 import type { State } from "./state.js";
 import { sameValue } from "./stored-value.js";
 import type { ResolvedTarget } from "./target.js";
@@ -82,6 +82,8 @@ async function beforeOf<K extends Key>(
 class Notes {
   readonly #present: Present;
   readonly #touched = new Set<string>();
+  /** Keys of the state that it began with are touched by it, and are looked for only in the end. */
+  readonly #cleared: DeleteRangeOperation[] = [];
   #then: State | undefined;
 
   constructor(present: Present) {
@@ -96,12 +98,20 @@ class Notes {
     return last;
   }
 
-  readonly #watcher = (operations: readonly KeyOperation[]): void => {
-    for (const { key } of operations) this.#touched.add(key);
+  readonly #watcher = (operations: readonly PresentOperation[]): void => {
+    for (const operation of operations) {
+      if (operation.kind === "deleteRange") this.#cleared.push(operation);
+      else this.#touched.add(operation.key);
+    }
   };
 
   /** Adds what touched keys had when it began, but for those that are there already. */
   addTo(before: Map<string, Entry | undefined>): void {
+    for (const { gte = "", lt } of this.#cleared) {
+      for (const [key] of this.#then?.entries({ gte, lt }, false, always()) ?? []) {
+        this.#touched.add(key);
+      }
+    }
     for (const key of this.#touched) {
       if (!before.has(key)) before.set(key, this.#then?.get(key, always));
     }
