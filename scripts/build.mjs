@@ -11,6 +11,7 @@ const folders = [
   ["packages/kv/src", "packages/kv/dist"],
   ["examples", "examples/dist"],
   [".", "test/torture/dist"],
+  ["test/fuzz/src", "test/fuzz/dist"],
 ];
 
 /**
