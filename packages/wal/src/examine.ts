@@ -8,7 +8,7 @@ import type { Manifest } from "./manifest.js";
 import { segmentsOf } from "./opening.js";
 import { Pace } from "./pace.js";
 import { type LogRecord, recordsIn } from "./records.js";
-import { headersIn, type ScannedBatch, type ScanStop, StoreScan } from "./scan.js";
+import { headersIn, type ScannedBatch, type ScanRange, type ScanStop, StoreScan } from "./scan.js";
 import type { Segment } from "./segment.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import { readTail, type Tear } from "./tail.js";
@@ -201,7 +201,10 @@ class Walk {
     try {
       const header = headerDamage(segment);
       const end = Math.min(limit ?? Number.MAX_SAFE_INTEGER, file.sizeSync());
-      const walked = await this.#walk(segment, file, offset, end, damage);
+      // As whoever reads it: no batch is older than its segment, where that says when it was made.
+      const time = header === undefined ? segment.createdAt : 0;
+      const range = { from: SEGMENT_HEADER_LENGTH, limit: end, offset, time };
+      const walked = await this.#walk(segment, file, range, damage);
       const headerOnly = header !== undefined && damage.length === 0;
       if (header !== undefined) damage.unshift(header);
       return { ...none, ...walked, headerOnly };
@@ -210,11 +213,12 @@ class Walk {
     }
   }
 
-  async #walk(segment: Segment, file: File, offset: number, limit: number, damage: Damage[]) {
+  async #walk(segment: Segment, file: File, begin: ScanRange, damage: Damage[]) {
+    const { limit } = begin;
     const intact: OffsetRange[] = [];
     let whole: WholeFront | undefined;
     let [batches, records, firstTime] = [0, 0, 0];
-    let range = { from: SEGMENT_HEADER_LENGTH, limit, offset, time: 0 };
+    let range = begin;
     for (;;) {
       const scan = new StoreScan({ file }, segment.marker, range);
       for (let batch = scan.next(); batch !== undefined; batch = scan.next()) {

@@ -5,9 +5,11 @@ import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Log, LogError, lockLog, repairLog, verifyLog } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
+import { encodeSegmentHeader } from "../../src/segment-header.js";
 import {
   appendEach,
   closedLog,
+  expectNumbered,
   numberOf,
   offsets,
   openLog,
@@ -15,7 +17,7 @@ import {
   storeNames,
   temporaryDirectory,
 } from "./fixture.js";
-import { batchesOf, flip, pick } from "./store-bytes.js";
+import { batchesOf, flip, headerOf, manifestOf, patch, pick } from "./store-bytes.js";
 
 const COUNT = 160;
 
@@ -87,6 +89,20 @@ describe("verifyLog", () => {
     ]);
     for (const name of storeNames(directory)) rmSync(join(directory, name));
     expect(await refusal(() => verifyLog(directory))).toMatchObject({ code: "LOG_NOT_FOUND" });
+  });
+
+  test("finds a segment that claims to be younger than its records, which nobody could read", async () => {
+    const directory = await filled();
+    const path = store(directory, 1);
+    const { baseOffset } = pick(manifestOf(directory).segments, 1);
+    patch(path, 0, encodeSegmentHeader({ ...headerOf(path), createdAt: 2 ** 47 }));
+    const { damage, whole } = await verifyLog(directory);
+    expect(damage).toMatchObject([{ file: path, position: 64, offset: baseOffset }]);
+    expect(whole[0]).toEqual({ from: 0, to: baseOffset });
+    await repairLog(directory);
+    const log = await openLog(directory);
+    expectNumbered(log, 0, baseOffset);
+    expect(await verifyLog(directory)).toMatchObject({ ok: true, damage: [] });
   });
 
   test("waits for what a visitor has under way, and ends with what it throws", async () => {
