@@ -1,5 +1,8 @@
 import { availableParallelism } from "node:os";
 import { defineConfig } from "vitest/config";
+import { commitSeed } from "./scripts/commit-seed.mjs";
+
+const seed = String(commitSeed());
 
 export default defineConfig({
   test: {
@@ -9,6 +12,12 @@ export default defineConfig({
     maxWorkers: Math.max(2, availableParallelism() - 1),
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    // What is done by chance prints the seed that it was given.
+    env: {
+      CRASH_SEED: process.env["CRASH_SEED"] ?? seed,
+      KILLS_SEED: process.env["KILLS_SEED"] ?? seed,
+      FUZZ_SEED: process.env["FUZZ_SEED"] ?? seed,
+    },
     // A forgotten `.only` would hide every other test.
     allowOnly: false,
     server: {

@@ -3,13 +3,12 @@
 import { CrashTally } from "@tidemark/wal/testing";
 import fc from "fast-check";
 import { type Effort, explore } from "./explore.js";
+import type { Program } from "./program.js";
 import { programs } from "./programs.js";
 import type { Variation } from "./workload.js";
 
 /** What befalls the programs: power cuts and kills alone, calls that fail too, or media that are damaged. */
 export type Kind = "cut" | "failing" | "damaged";
-
-export const KINDS: readonly Kind[] = ["cut", "failing", "damaged"];
 
 export interface Exploration {
   readonly kind: Kind;
@@ -17,6 +16,8 @@ export interface Exploration {
   readonly seed: number;
   /** How long it goes on, in ms. */
   readonly durationMs: number;
+  /** Told of each program that is begun. */
+  readonly onProgram?: (program: Program) => void;
 }
 
 /** Little of each program, so that there are many of them. */
@@ -33,29 +34,42 @@ const variations: Record<Kind, fc.Arbitrary<Variation>> = {
   damaged: fc.constantFrom({}, {}, { repair: "before" }, { repair: "after" }),
 };
 
+/** Programs made in one go: each go begins with small ones. */
+const PROGRAMS_MAX = 100;
+/** How long a program that fails is made smaller. */
+const SHRINKING_MS = 60_000;
+
 /**
  * Makes programs for databases and looks at what crashes of them leave, until the time is up. Resolves with what was
- * looked at. Rejects at the first thing that is wrong, once the program is as small as can be, with the line that
- * shows it again.
+ * looked at, added to `tally`. Rejects at the first thing that is wrong, once the program is as small as can be, with
+ * the line that shows it again.
  */
-export async function explorePrograms({
-  kind,
-  seed,
-  durationMs,
-}: Exploration): Promise<CrashTally> {
-  const tally = new CrashTally();
+export async function explorePrograms(
+  { kind, seed, durationMs, onProgram = () => undefined }: Exploration,
+  tally = new CrashTally(),
+): Promise<CrashTally> {
+  let untilMs = performance.now() + durationMs;
+  let failed = false;
   const property = fc.asyncProperty(
     programs(kind === "failing"),
     fc.nat(1_000_000),
     variations[kind],
     async (program, stateSeed, variation) => {
-      await explore(program, { ...EFFORTS[kind], seed: stateSeed }, tally, variation);
+      if (performance.now() >= untilMs) return;
+      onProgram(program);
+      try {
+        await explore(program, { ...EFFORTS[kind], seed: stateSeed }, tally, variation);
+      } catch (error) {
+        if (!failed) untilMs = performance.now() + SHRINKING_MS;
+        failed = true;
+        throw error;
+      }
     },
   );
-  await fc.assert(property, {
-    seed,
-    numRuns: Number.MAX_SAFE_INTEGER,
-    interruptAfterTimeLimit: durationMs,
-  });
+  for (let go = 0; performance.now() < untilMs; go++) {
+    const options = { seed: seed + go, numRuns: PROGRAMS_MAX };
+    const { errorInstance } = await fc.check(property, options);
+    if (failed) throw errorInstance;
+  }
   return tally;
 }

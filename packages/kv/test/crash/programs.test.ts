@@ -1,14 +1,12 @@
 // Programs by chance, and what crashes of them can leave, within bounds of time. CRASH_SECONDS makes it go on for
 // longer, CRASH_SEED makes other programs. The seed is printed with what was looked at, and with what is wrong.
 
-import { crc32 } from "@tidemark/wal";
 import { describe, test } from "vitest";
-import kv from "../../package.json" with { type: "json" };
 import { explorePrograms, type Kind } from "./explore-programs.js";
 
-/** The same for each run of a version. */
-const SEED = Number(process.env["CRASH_SEED"] ?? crc32(Buffer.from(kv.version)) >>> 1);
+const SEED = Number(process.env["CRASH_SEED"] ?? 1);
 const MS = Number(process.env["CRASH_SECONDS"] ?? 5) * 1000;
+const timeout = MS * 3 + 120_000;
 
 async function look(kind: Kind): Promise<void> {
   const cpu = process.cpuUsage();
@@ -19,15 +17,15 @@ async function look(kind: Kind): Promise<void> {
 }
 
 describe("after a crash of any program, at any moment, each database is what it was after one of its commits", () => {
-  test("where nothing fails", { timeout: MS * 3 + 60_000 }, async () => {
+  test("where nothing fails", { timeout }, async () => {
     await look("cut");
   });
 
-  test("where calls fail", { timeout: MS * 3 + 60_000 }, async () => {
+  test("where calls fail", { timeout }, async () => {
     await look("failing");
   });
 
-  test("where the medium is damaged, or it is refused", { timeout: MS * 3 + 60_000 }, async () => {
+  test("where the medium is damaged, or it is refused", { timeout }, async () => {
     await look("damaged");
   });
 });

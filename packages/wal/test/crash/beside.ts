@@ -23,9 +23,11 @@ export class Reader implements Onlooker {
 
   static start(session: Session): void {
     const fileSystem = session.bystander();
+    // After a crash of the machine there are others.
+    const { onlookers } = session;
     const opening = Log.open(DIRECTORY, { readOnly: true, fileSystem });
     const opened = opening.then((log) => {
-      session.onlookers.push(new Reader(session, log));
+      onlookers.push(new Reader(session, log));
     });
     session.beside(opened, () => undefined, isExcused);
   }

@@ -16,13 +16,31 @@ const append: fc.Arbitrary<Step> = fc.oneof(
   fc
     .tuple(fc.array(bytes, { minLength: 1, maxLength: 4 }), fc.boolean())
     .map(([lengths, sync]) => ({ do: "batch", bytes: lengths, sync }) as const),
+  fc.record({
+    do: fc.constant("appenders" as const),
+    count: fc.integer({ min: 1, max: 5 }),
+    each: fc.integer({ min: 1, max: 4 }),
+    bytes,
+  }),
 );
+
+/** Often about as long as notes and syncs wait. */
+const clock: fc.Arbitrary<Step> = fc
+  .oneof(fc.nat(60), fc.nat(1000))
+  .map((ms) => ({ do: "clock", ms }) as const);
 
 const pause: fc.Arbitrary<Step> = fc.oneof(
   fc.constant({ do: "settle" } as const),
   fc.constant({ do: "sync" } as const),
   fc.integer({ min: 1, max: 6 }).map((count) => ({ do: "turns", count }) as const),
-  fc.nat(1000).map((ms) => ({ do: "clock", ms }) as const),
+  clock,
+);
+
+/** Others on the same machine. */
+const beside: fc.Arbitrary<Step> = fc.constantFrom<Step>(
+  { do: "reader" },
+  { do: "verify" },
+  { do: "intruder" },
 );
 
 const structure: fc.Arbitrary<Step> = fc.oneof(
@@ -34,6 +52,14 @@ const structure: fc.Arbitrary<Step> = fc.oneof(
 const crash: fc.Arbitrary<Step> = fc
   .tuple(fc.constantFrom("P0", "P1", "P2", "P3"), fc.nat(1_000_000))
   .map(([profile, seed]) => ({ do: "crash", profile, seed }) as const);
+
+const kill: fc.Arbitrary<Step> = fc.constant({ do: "kill" });
+
+/** Of one that is damaged the program may well be the end: what is kept can be as good as nothing. */
+const repair: fc.Arbitrary<Step> = fc.oneof(
+  fc.constant<Step>({ do: "repair" }),
+  fc.nat(1_000_000).map((damage) => ({ do: "repair", damage }) as const),
+);
 
 const MANNERS = {
   write: ["undone", "half", "short", "done"],
@@ -91,7 +117,10 @@ export function programs(faults: boolean): fc.Arbitrary<Program> {
     { weight: 10, arbitrary: one(append) },
     { weight: 8, arbitrary: one(pause) },
     { weight: 6, arbitrary: one(structure) },
+    { weight: 3, arbitrary: one(beside) },
     { weight: 2, arbitrary: one(crash) },
+    { weight: 2, arbitrary: one(kill) },
+    { weight: 1, arbitrary: one(repair) },
     { weight: faults ? 4 : 0, arbitrary: one(fault) },
     { weight: faults ? 1 : 0, arbitrary: failedCut },
   );
@@ -100,6 +129,10 @@ export function programs(faults: boolean): fc.Arbitrary<Program> {
       durability: fc.constantFrom("commit", "interval", "os"),
       orderSeed: fc.nat(1_000_000),
       retentionBytes: fc.constant(8000),
+      noteAfterMs: fc.constantFrom(5, 40),
+      syncIntervalMs: fc.constantFrom(10, 50),
+      textLocks: fc.constant(true),
+      keep: fc.constantFrom("before", "after"),
       steps: fc.array(steps, { minLength: 2, maxLength: 24 }).map((parts) => parts.flat()),
     },
     { requiredKeys: ["durability", "steps"] },

@@ -72,16 +72,19 @@ export async function repair(session: Session, damage: number | undefined): Prom
   session.mend();
   if (damage !== undefined) {
     model.losePower();
+    session.onlookers = [];
     session.attach(session.disk.crash({ profile: "P5", seed: damage }), damage);
-    session.recorder.keep();
   }
   const outcome = await tryRepair(session.disk, program);
   if ("refused" in outcome) {
     if (damage === undefined) throw new ProgramError(`a repair: ${outcome.message}`);
+    // Whoever looks at what is left is refused as well, or sees what there was.
+    model.doubtful = true;
     session.ended = true;
     return;
   }
   if (damage !== undefined) model.kept = { from: outcome.startOffset, to: outcome.endOffset };
+  session.recorder.keep();
   const { changed } = await repairAs(session.disk, program, false);
   if (damage === undefined && changed)
     throw new ProgramError("a repair of what is whole changed it");

@@ -18,6 +18,9 @@ export interface Onlooker {
   lookAtRest(): void;
 }
 
+/** Each file may yet tell of a sync that failed before calls stopped failing. */
+const OPENINGS_MAX = 6;
+
 export class Session {
   readonly program: Program;
   readonly recorder: CrashRecorder<Facts>;
@@ -103,20 +106,26 @@ export class Session {
     return model.facts();
   }
 
-  /** Opens the log, a second time where calls failed, and holds what it shows against what was known. */
+  /** Opens the log, again where calls failed, and holds what it shows against what was known. */
   async open(doing: string, known: Facts): Promise<void> {
     this.#log = undefined;
-    const options = logOptions(this.program, () => this.time.now);
-    try {
-      this.#log = await openLog(this.disk, options);
-    } catch (error) {
-      if (!this.failing || !this.isFailure(error)) throw error;
-      this.mend();
-      this.#log = await openLog(this.disk, options);
-    }
+    this.#log = await this.#opened(this.failing ? OPENINGS_MAX : 1);
     this.mend();
     const shown = show(this.#log);
     this.model.restart(shown, this.#judged(doing, shown, known));
+  }
+
+  async #opened(openings: number): Promise<Log> {
+    try {
+      return await openLog(
+        this.disk,
+        logOptions(this.program, () => this.time.now),
+      );
+    } catch (error) {
+      if (openings === 1 || !this.isFailure(error)) throw error;
+      this.mend();
+      return this.#opened(openings - 1);
+    }
   }
 
   #judged(doing: string, shown: Shown, known: Facts): number {

@@ -68,6 +68,6 @@ export function isLockInDoubt(disk: SimulatedDisk): boolean {
 function isDead(disk: SimulatedDisk, text: string): boolean {
   const form =
     /^\{"pid":(\d+),"host":"simulated","bootId":"boot-\d+","pidNamespace":"simulated","lock":"(kernel|text)","since":"[ !#-[\]-~]*"\}\s*$/;
-  const pid = form.exec(text)?.[1];
-  return pid !== undefined && !disk.processExists(Number(pid));
+  const pid = Number(form.exec(text)?.[1]);
+  return Number.isSafeInteger(pid) && pid > 0 && !disk.processExists(pid);
 }

@@ -59,14 +59,16 @@ export function workloadOf(program: Program, thorough: boolean): CrashWorkload<F
 
 function check(shown: Outcome, facts: Facts, { profile, of }: Crash): string | undefined {
   const { doubtful, kept } = facts;
+  // Damaged in a second place, it may be beyond repair, and keeps what it can.
+  const known = profile === "P5" ? { ...facts, kept: undefined } : facts;
   if ("refused" in shown) {
     const { refused, message, repaired } = shown;
     if (!doubtful && profile !== "P5" && kept === undefined) return `${refused}: ${message}`;
     if (repaired === undefined) return undefined;
-    if (!("refused" in repaired)) return judgeRepaired(repaired, facts);
-    return kept === undefined ? undefined : `cannot be repaired: ${repaired.message}`;
+    if (!("refused" in repaired)) return judgeRepaired(repaired, known);
+    return known.kept === undefined ? undefined : `cannot be repaired: ${repaired.message}`;
   }
-  if (kept !== undefined) return judgeRepaired(shown, facts);
+  if (kept !== undefined) return judgeRepaired(shown, known);
   if (doubtful || profile === "P5") return judgeDamaged(shown, facts);
   const verdict = judge(shown, facts, of);
   return typeof verdict === "string" ? verdict : undefined;

@@ -1,0 +1,66 @@
+// Programs by chance, and what crashes of them leave, for as long as one likes. Needs no test runner.
+
+import { CrashTally } from "@tidemark/wal/testing";
+import fc from "fast-check";
+import { type Effort, explore } from "./explore.js";
+import type { Program } from "./program.js";
+import { programs } from "./programs.js";
+
+/** What befalls the programs: power cuts and kills alone, calls that fail too, or media that are damaged. */
+export type Kind = "cut" | "failing" | "damaged";
+
+export interface Exploration {
+  readonly kind: Kind;
+  /** Decides which programs there are, and which of their crash states are looked at. */
+  readonly seed: number;
+  /** How long it goes on, in ms. */
+  readonly durationMs: number;
+  /** Told of each program that is begun. */
+  readonly onProgram?: (program: Program) => void;
+}
+
+/** Little of each program, so that there are many of them. */
+const EFFORTS: Record<Kind, Omit<Effort, "seed">> = {
+  cut: { profiles: ["P0", "P1", "P2", "P3"], budget: 12, momentsMax: 30, deepOneIn: 40 },
+  failing: { profiles: ["P0", "P1", "P2", "P4"], budget: 12, momentsMax: 30, deepOneIn: 40 },
+  damaged: { profiles: ["P5"], budget: 12, momentsMax: 20 },
+};
+
+/** Programs made in one go: each go begins with small ones. */
+const PROGRAMS_MAX = 100;
+/** How long a program that fails is made smaller. */
+const SHRINKING_MS = 60_000;
+
+/**
+ * Makes programs for logs and looks at what crashes of them leave, until the time is up. Resolves with what was
+ * looked at, added to `tally`. Rejects at the first thing that is wrong, once the program is as small as can be, with
+ * the line that shows it again.
+ */
+export async function explorePrograms(
+  { kind, seed, durationMs, onProgram = () => undefined }: Exploration,
+  tally = new CrashTally(),
+): Promise<CrashTally> {
+  let untilMs = performance.now() + durationMs;
+  let failed = false;
+  const property = fc.asyncProperty(
+    programs(kind === "failing"),
+    fc.nat(1_000_000),
+    async (program, stateSeed) => {
+      if (performance.now() >= untilMs) return;
+      onProgram(program);
+      try {
+        await explore(program, { ...EFFORTS[kind], seed: stateSeed }, tally);
+      } catch (error) {
+        if (!failed) untilMs = performance.now() + SHRINKING_MS;
+        failed = true;
+        throw error;
+      }
+    },
+  );
+  for (let go = 0; performance.now() < untilMs; go++) {
+    const options = { seed: seed + go, numRuns: PROGRAMS_MAX };
+    const { errorInstance } = await fc.check(property, options);
+    if (failed) throw errorInstance;
+  }
+  return tally;
+}
