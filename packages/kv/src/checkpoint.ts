@@ -10,10 +10,7 @@ import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js
 import { listSnapshots, snapshotTemporaryName, unlinkIfThere } from "./layout.js";
 import { Pace } from "./pace.js";
 import type { WrittenSnapshot } from "./snapshot-writer.js";
-import { askThread } from "./thread-link.js";
-
-/** Less of files than this is folded in less time than a thread takes to start. */
-const THREAD_BYTES_MIN = 1 << 20;
+import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
 
 export interface CheckpointOptions {
   readonly signal?: AbortSignal | undefined;
@@ -124,7 +121,7 @@ async function foldInThread(
   try {
     const task = { kind: "fold", log: directory, snapshots, keys, endOffset, createdAt } as const;
     const result = await askThread(task, { signal, onProgress });
-    return result?.folded;
+    return result?.kind === "fold" ? result.folded : undefined;
   } catch (error) {
     // A thread that died has left its file. What cannot be removed now is removed by the next opening.
     await unlinkIfThere(fileSystem, snapshotTemporaryName(snapshots, endOffset)).catch(

@@ -1,9 +1,10 @@
-// The checkpoints of one opening: those that are asked for and those that are due by themselves, one after the other.
-// What is due is decided by bytes of log, at commits and at opening, never by time.
+// The checkpoints of one opening: those that are asked for and those that are due by themselves, one after the other,
+// and retention after each. What is due is decided by bytes of log, at commits and at opening, never by time.
 
 import { type CheckpointOptions, type CheckpointReport, checkpoint } from "./checkpoint.js";
 import type { FoldSource } from "./fold.js";
 import type { DatabaseReport } from "./report.js";
+import type { Retention } from "./retention.js";
 import type { Work } from "./work.js";
 
 /** The most that a record adds in the log to its payload: the header of a batch of its own, and its length. */
@@ -11,6 +12,7 @@ const RECORD_OVERHEAD = 52;
 
 export interface CheckpointsParts {
   readonly source: FoldSource;
+  readonly retention: Retention;
   /** End offset of the snapshot file that the state began from. */
   readonly snapshotOffset: number | undefined;
   /** Bytes of log behind the newest snapshot file at which the next one is due. */
@@ -32,6 +34,8 @@ export class Checkpoints {
   #bytes = 0;
   /** One that is due by itself waits or is under way. */
   #begun = false;
+  /** Retention waits. */
+  #retaining = false;
   #stopped = false;
 
   constructor(parts: CheckpointsParts) {
@@ -48,11 +52,17 @@ export class Checkpoints {
   /** Counts a commit that was acknowledged. */
   committed(payloadBytes: number): void {
     this.#bytes += payloadBytes + RECORD_OVERHEAD;
-    if (this.#bytes >= this.#parts.checkpointBytes) this.beginIfDue();
+    if (this.#bytes >= this.#parts.checkpointBytes) this.#beginIfDue();
+  }
+
+  /** What is due right after opening. */
+  opened(): void {
+    this.#beginIfDue();
+    this.#retainSoon();
   }
 
   /** Begins one if there is enough log behind the newest snapshot file; what goes wrong is reported. */
-  beginIfDue(): void {
+  #beginIfDue(): void {
     if (this.#begun || this.#stopped) return;
     this.#begun = true;
     void this.#runIfDue();
@@ -88,7 +98,29 @@ export class Checkpoints {
     const report = await checkpoint(source, now(), options, signal);
     this.snapshotOffset = report.endOffset;
     this.#countFrom(report.endOffset, source.log.bytesFrom(report.endOffset));
+    if (report.written) this.#retainSoon();
     return report;
+  }
+
+  #retainSoon(): void {
+    if (this.#retaining || this.#stopped) return;
+    this.#retaining = true;
+    void this.#retain();
+  }
+
+  async #retain(): Promise<void> {
+    const { work, retention, report } = this.#parts;
+    try {
+      await work.run(undefined, (signal) =>
+        this.#take(() => {
+          this.#retaining = false;
+          return retention.apply(signal);
+        }),
+      );
+    } catch (cause) {
+      const message = "retention of history failed; it is tried again after the next checkpoint";
+      if (!this.#stopped) report({ kind: "retention", message, cause });
+    }
   }
 
   #countFrom(offset: number, bytes: number): void {

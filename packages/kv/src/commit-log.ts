@@ -39,5 +39,7 @@ export interface CommitLog {
   bytesFrom(offset: number): number;
   /** Resolves with the durable offset once everything appended before is on stable storage. */
   sync(): Promise<number>;
+  /** Removes records below an offset, as far as that can be had; readers that want them get an error. Durable when it resolves. */
+  truncateBefore(offset: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -30,8 +30,9 @@ import {
   readValue,
   readValues,
 } from "./reading.js";
+import { Retention } from "./retention.js";
 import { type Before, type RewindOptions, resolveRewind, rewindTo } from "./rewind.js";
-import type { DatabaseStats } from "./stats.js";
+import { type DatabaseStats, historyStats } from "./stats.js";
 import { resolveTarget, type Target } from "./target.js";
 import type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
 import { View } from "./view.js";
@@ -72,12 +73,17 @@ export class Database<V = unknown, K extends Key = string>
     this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
     this.#commits = new Commits(this.#readPoint, this.#present);
     const { source, marks, snapshotOffset } = opened;
-    const { checkpointBytes, onReport: report } = options;
-    const [work, now] = [this.#work, () => this.#now()];
-    const parts = { source, snapshotOffset, checkpointBytes, work, now, report };
-    this.#checkpoints = new Checkpoints(parts);
+    this.#checkpoints = new Checkpoints({
+      source,
+      retention: new Retention(source, options.history, options.clock),
+      snapshotOffset,
+      checkpointBytes: options.checkpointBytes,
+      work: this.#work,
+      now: () => this.#now(),
+      report: options.onReport,
+    });
     this.#present.onAcknowledged = (bytes) => this.#checkpoints.committed(bytes);
-    if (!options.readOnly) this.#checkpoints.beginIfDue();
+    if (!options.readOnly) this.#checkpoints.opened();
     this.#past = { source, marks, present: this.#present, keys, readOnly: options.readOnly };
   }
 
@@ -344,7 +350,9 @@ export class Database<V = unknown, K extends Key = string>
     const { pendingCommits } = this.#present;
     const { snapshotOffset } = this.#checkpoints;
     const log = this.#opened.log.stats();
-    return { entries, endOffset, durableOffset, pendingCommits, snapshotOffset, log };
+    const shown = Math.min(this.#opened.log.acknowledgedOffset, endOffset);
+    const history = historyStats(this.#opened.source, shown);
+    return { entries, endOffset, durableOffset, pendingCommits, snapshotOffset, history, log };
   }
 
   /**

@@ -4,11 +4,11 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Log, nodeFileSystem } from "@tidemark/wal";
 import { DatabaseError, databaseError, plainError } from "./errors.js";
-import { type FoldProgress, foldToFile } from "./fold-to-file.js";
+import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
 import { Pace } from "./pace.js";
 import { Pins } from "./pins.js";
-import type { FoldTask, FromThread, ThreadResult, ThreadStart } from "./thread-task.js";
+import type { FoldTask, FromThread, ThreadResult, ThreadStart, ThreadTask } from "./thread-task.js";
 
 type Tell = (progress: FoldProgress) => void;
 
@@ -37,6 +37,17 @@ function toSend(error: unknown) {
 }
 
 async function perform(
+  task: ThreadTask,
+  pace: Pace,
+  onProgress: Tell | undefined,
+): Promise<ThreadResult> {
+  if (task.kind === "fold") return await performFold(task, pace, onProgress);
+  const { file, keys, logId } = task;
+  await verifySnapshot({ fileSystem: nodeFileSystem, keys, log: { id: logId } }, file, pace);
+  return { kind: "verify" };
+}
+
+async function performFold(
   task: FoldTask,
   pace: Pace,
   onProgress: Tell | undefined,

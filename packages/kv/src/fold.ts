@@ -8,7 +8,7 @@ import { Delta } from "./delta.js";
 import type { Mark, SnapshotEntry } from "./entry.js";
 import { corrupt, DatabaseError, databaseError, hasCode } from "./errors.js";
 import type { KeyKind } from "./keys.js";
-import { listSnapshots, type SnapshotFile } from "./layout.js";
+import { isFileSystemError, listSnapshots, type SnapshotFile } from "./layout.js";
 import type { Pace } from "./pace.js";
 import type { Pins } from "./pins.js";
 import type { SnapshotHeader } from "./snapshot-format.js";
@@ -113,10 +113,11 @@ async function runPinned<T>(
   const skipped: SkippedSnapshot[] = [];
   let unread: FileSystemError | undefined;
   for (const base of await listSnapshots(source.fileSystem, source.snapshots)) {
-    if (base.endOffset > endOffset || base.endOffset < source.log.startOffset) continue;
+    if (base.endOffset > endOffset || base.endOffset < firstOffset(source)) continue;
     try {
       return { result: await run(base), base, skipped };
     } catch (error) {
+      if (isGone(base, error)) continue;
       const reason = damageOf(base, error);
       if (reason === undefined) throw error;
       skipped.push({ file: base.path, reason });
@@ -127,11 +128,21 @@ async function runPinned<T>(
   return { result: await run(undefined), base: undefined, skipped };
 }
 
+/** The offset below which nothing is to be read any more, nor snapshot files that end there. */
+export function firstOffset({ log, pins }: FoldSource): number {
+  return Math.max(log.startOffset, pins.floor);
+}
+
+/** Whether the owner, in another process, has removed a file since it was listed. */
+function isGone({ path }: SnapshotFile, error: unknown): boolean {
+  return isFileSystemError(error, "ENOENT") && error.path === path;
+}
+
 /** What this process lacks, which says nothing of the file: reading the whole log in its place would be no mend. */
 export const LACKING: readonly string[] = ["EMFILE", "ENFILE", "ENOMEM", "EACCES", "EPERM"];
 
 /** Why a snapshot file cannot be used, if that is what the error says; the log's own errors stand. */
-function damageOf(file: SnapshotFile, error: unknown): string | undefined {
+export function damageOf(file: SnapshotFile, error: unknown): string | undefined {
   if (error instanceof FileSystemError && LACKING.includes(error.code)) return undefined;
   const wrapped = databaseError(error);
   if (!hasCode(wrapped, "KV_CORRUPT", "KV_IO") || wrapped.file !== file.path) return undefined;

@@ -17,7 +17,7 @@ export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./hist
 export type { InspectionProgress } from "./inspection.js";
 export type { Key, KeyKind } from "./keys.js";
 export type { RecoveryReport } from "./open-database.js";
-export type { DatabaseLogOptions, DatabaseOptions } from "./options.js";
+export type { DatabaseLogOptions, DatabaseOptions, HistoryOptions } from "./options.js";
 export type { AtOptions } from "./past.js";
 export type { Range } from "./range.js";
 export type { KeyEntry, Reading } from "./reading.js";
@@ -25,7 +25,7 @@ export type { Remark } from "./remarks.js";
 export type { DatabaseReport } from "./report.js";
 export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
 export type { RewindOptions } from "./rewind.js";
-export type { DatabaseStats } from "./stats.js";
+export type { DatabaseStats, HistoryStats } from "./stats.js";
 export type { Target } from "./target.js";
 export type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
 export {

@@ -42,8 +42,22 @@ export async function listSnapshots(
   fileSystem: FileSystem,
   directory: string,
 ): Promise<SnapshotFile[]> {
+  return snapshotsAmong((await listIfThere(fileSystem, directory)) ?? [], directory);
+}
+
+/** As `listSnapshots`, at once. */
+export function listSnapshotsSync(fileSystem: FileSystem, directory: string): SnapshotFile[] {
+  try {
+    return snapshotsAmong(fileSystem.listSync(directory), directory);
+  } catch (error) {
+    if (isFileSystemError(error, "ENOENT")) return [];
+    throw error;
+  }
+}
+
+function snapshotsAmong(entries: readonly DirectoryEntry[], directory: string): SnapshotFile[] {
   const files: SnapshotFile[] = [];
-  for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
+  for (const { name } of entries) {
     const endOffset = Number(SNAPSHOT_NAME.exec(name)?.[1]);
     // Numbers that no offset can have are not names of ours.
     if (Number.isSafeInteger(endOffset)) files.push({ path: join(directory, name), endOffset });
@@ -63,6 +77,20 @@ export async function removeUnfinishedSnapshots(
 ): Promise<void> {
   for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
     if (isUnfinishedSnapshot(name)) await unlinkIfThere(fileSystem, join(directory, name));
+  }
+}
+
+/**
+ * Removes snapshot files that end below the log's start, of which a crash during retention leaves some. For once a
+ * later one has proved sound.
+ */
+export async function removeOutdatedSnapshots(
+  fileSystem: FileSystem,
+  directory: string,
+  startOffset: number,
+): Promise<void> {
+  for (const { path, endOffset } of await listSnapshots(fileSystem, directory)) {
+    if (endOffset < startOffset) await unlinkIfThere(fileSystem, path);
   }
 }
 
@@ -121,6 +149,6 @@ export async function makeDirectoryIfMissing(
   }
 }
 
-export function isFileSystemError(error: unknown, code: string): boolean {
+export function isFileSystemError(error: unknown, code: string): error is FileSystemError {
   return error instanceof FileSystemError && error.code === code;
 }

@@ -23,6 +23,7 @@ import {
   listSnapshots,
   logDirectory,
   makeDirectoryIfMissing,
+  removeOutdatedSnapshots,
   removeUnfinishedSnapshots,
   SNAPSHOTS_NAME,
   type SnapshotFile,
@@ -77,6 +78,10 @@ export async function openDatabase(
     const pace = new Pace();
     const endOffset = log.acknowledgedOffset;
     const folded = await fold(source, endOffset, { pace }, loadState);
+    const { fileSystem } = options;
+    if (!options.readOnly) {
+      await removeOutdatedSnapshots(fileSystem, source.snapshots, log.startOffset);
+    }
     const recovery = {
       log: log.recovery,
       snapshot: folded.base?.path,

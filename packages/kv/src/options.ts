@@ -6,6 +6,7 @@ import { resolveClock, resolveFileSystem } from "./environment.js";
 import type { KeyKind } from "./keys.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
 import { type DatabaseReport, later } from "./report.js";
+import type { HistoryLimits } from "./retention.js";
 
 /** Options of the log that are the caller's; the database decides on the others itself. */
 export type DatabaseLogOptions = Pick<
@@ -32,6 +33,8 @@ export interface DatabaseOptions {
    * after opening; at least 1, or `Infinity` for never. Default 64 MiB. Opening replays at most about as much.
    */
   readonly checkpointBytes?: number | undefined;
+  /** How far back targets reach. What is older goes in the background, after a checkpoint. */
+  readonly history?: HistoryOptions | undefined;
   /** Told of background work that went wrong and harmed nothing; that of the log is told to `log.onReport`. */
   readonly onReport?: ((report: DatabaseReport) => void) | undefined;
   /** Shows the state as of opening, also beside a live writer; changes nothing on disk. Default false. */
@@ -42,10 +45,22 @@ export interface DatabaseOptions {
   readonly errorIfExists?: boolean | undefined;
 }
 
+/**
+ * How much history is kept: no less than this, where there is as much, and of it only what a snapshot file begins. Beyond
+ * either limit the oldest may go; the log in whole segments, and never below the second newest snapshot file.
+ */
+export interface HistoryOptions {
+  /** Bytes of log; `Infinity` for no limit. Default 1 GiB. */
+  readonly maxBytes?: number | undefined;
+  /** In ms; `Infinity`, the default, for no limit. */
+  readonly maxAgeMs?: number | undefined;
+}
+
 export interface ResolvedOptions {
   readonly keys: KeyKind;
   readonly log: LogOptions;
   readonly checkpointBytes: number;
+  readonly history: HistoryLimits;
   readonly onReport: (report: DatabaseReport) => void;
   readonly readOnly: boolean;
   readonly createIfMissing: boolean;
@@ -55,12 +70,15 @@ export interface ResolvedOptions {
   readonly clock: () => number;
 }
 
-const CHECKPOINT_BYTES = 64 * 1024 * 1024;
+const MIB = 1024 * 1024;
+const CHECKPOINT_BYTES = 64 * MIB;
+const HISTORY_BYTES = 1024 * MIB;
 
 const KNOWN = [
   "keys",
   "log",
   "checkpointBytes",
+  "history",
   "onReport",
   "readOnly",
   "createIfMissing",
@@ -104,14 +122,21 @@ export function resolveOptions(options: DatabaseOptions = {}): ResolvedOptions {
 }
 
 /** What goes on by itself; nothing does in what is read-only. */
-function background({ checkpointBytes, onReport }: DatabaseOptions, readOnly: boolean) {
+function background(options: DatabaseOptions, readOnly: boolean) {
+  const { checkpointBytes = CHECKPOINT_BYTES, history = {}, onReport } = options;
   if (onReport !== undefined) checkCallable("onReport", onReport);
-  if (readOnly && checkpointBytes !== undefined) {
-    throw invalid("checkpointBytes", "left out with readOnly", checkpointBytes);
+  checkProperties("options.history", history, ["maxBytes", "maxAgeMs"]);
+  for (const name of ["checkpointBytes", "history"] as const) {
+    if (readOnly && options[name] !== undefined)
+      throw invalid(name, "left out with readOnly", options[name]);
   }
-  const limit = checkpointBytes === undefined ? CHECKPOINT_BYTES : checkpointBytes;
+  const { maxBytes = HISTORY_BYTES, maxAgeMs = Number.POSITIVE_INFINITY } = history;
   return {
-    checkpointBytes: readOnly ? Number.POSITIVE_INFINITY : checkLimit("checkpointBytes", limit, 1),
+    checkpointBytes: checkLimit("checkpointBytes", checkpointBytes, 1),
+    history: {
+      maxBytes: checkLimit("history.maxBytes", maxBytes, 0),
+      maxAgeMs: checkLimit("history.maxAgeMs", maxAgeMs, 0),
+    },
     onReport: later(onReport),
   };
 }

@@ -1,8 +1,11 @@
 // Offsets of the log that someone reads: a view that is being built, a backup, a feed of changes. Retention removes
 // nothing at or above the lowest of them, neither records nor the snapshot files that end there.
 
+import { assert } from "./errors.js";
+
 export class Pins {
   readonly #held = new Set<{ readonly offset: number }>();
+  #floor = 0;
 
   /** Keeps everything from this offset on, at once, until what it returns is called. */
   hold(offset: number): () => void {
@@ -18,5 +21,16 @@ export class Pins {
     let lowest = Number.POSITIVE_INFINITY;
     for (const { offset } of this.#held) if (offset < lowest) lowest = offset;
     return lowest;
+  }
+
+  /** Nobody is to begin to read below this offset: what is there is being removed. */
+  get floor(): number {
+    return this.#floor;
+  }
+
+  /** Raises the floor; nothing below is held. */
+  closeBelow(offset: number): void {
+    assert(this.lowest >= offset, "nothing is removed that someone reads");
+    this.#floor = Math.max(this.#floor, offset);
   }
 }

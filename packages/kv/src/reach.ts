@@ -3,7 +3,7 @@
 import { show } from "./arguments.js";
 import type { Mark } from "./entry.js";
 import { assert, DatabaseError, type ReachableRange } from "./errors.js";
-import { type FoldSource, openBase, withBase } from "./fold.js";
+import { type FoldSource, firstOffset, openBase, withBase } from "./fold.js";
 import { listSnapshots, type SnapshotFile } from "./layout.js";
 import type { ResolvedTarget } from "./target.js";
 
@@ -88,13 +88,22 @@ export async function timeOf(source: FoldSource, { offset, time }: Destination):
 }
 
 /** The oldest snapshot file that the log goes on from. */
-async function oldestBase({
-  fileSystem,
-  log,
-  snapshots,
-}: FoldSource): Promise<SnapshotFile | undefined> {
-  const files = await listSnapshots(fileSystem, snapshots);
-  return files.findLast(({ endOffset }) => endOffset >= log.startOffset);
+async function oldestBase(source: FoldSource): Promise<SnapshotFile | undefined> {
+  return oldestOf(await listSnapshots(source.fileSystem, source.snapshots), source);
+}
+
+function oldestOf(files: readonly SnapshotFile[], source: FoldSource): SnapshotFile | undefined {
+  return files.findLast(({ endOffset }) => endOffset >= firstOffset(source));
+}
+
+/** The first commit whose state can be rebuilt, with these snapshot files, newest first; undefined if there is none. */
+export function firstReachable(
+  source: FoldSource,
+  files: readonly SnapshotFile[],
+): number | undefined {
+  if (firstOffset(source) === 0) return 0;
+  const oldest = oldestOf(files, source);
+  return oldest && oldest.endOffset - 1;
 }
 
 /** The commits whose state can be rebuilt; undefined if there is none. */
@@ -102,10 +111,8 @@ export async function reachableRange(
   source: FoldSource,
   endOffset: number,
 ): Promise<ReachableRange | undefined> {
-  const { startOffset } = source.log;
   const last = endOffset - 1;
-  const oldest = startOffset === 0 ? undefined : await oldestBase(source);
-  const first = startOffset === 0 ? 0 : oldest && oldest.endOffset - 1;
+  const first = firstReachable(source, await listSnapshots(source.fileSystem, source.snapshots));
   return first === undefined || first > last ? undefined : { first, last };
 }
 

@@ -57,13 +57,7 @@ export class SnapshotReader {
   static async open(fileSystem: FileSystem, path: string): Promise<SnapshotReader> {
     const file = await openOurs(fileSystem, path);
     try {
-      const bytes = new Uint8Array(HEADER_LENGTH);
-      const decoded = decodeHeader(bytes.subarray(0, file.readSync(bytes, 0)));
-      if (decoded.verdict === "valid") {
-        return new SnapshotReader(file, file.sizeSync(), decoded.header);
-      }
-      if (decoded.verdict === "invalid") throw corrupt(decoded.reason, path, 0);
-      throw new DatabaseError("KV_UNSUPPORTED_VERSION", decoded.reason, { file: path });
+      return new SnapshotReader(file, file.sizeSync(), headerOf(file));
     } catch (error) {
       file.closeSync();
       throw error;
@@ -178,5 +172,24 @@ export class SnapshotReader {
     }
     if (this.#position !== this.size) throw body.malformed("bytes after the end");
     this.#ended = true;
+  }
+}
+
+/** Throws `KV_CORRUPT` or `KV_UNSUPPORTED_VERSION`. */
+function headerOf(file: File): SnapshotHeader {
+  const bytes = new Uint8Array(HEADER_LENGTH);
+  const decoded = decodeHeader(bytes.subarray(0, file.readSync(bytes, 0)));
+  if (decoded.verdict === "valid") return decoded.header;
+  if (decoded.verdict === "invalid") throw corrupt(decoded.reason, file.path, 0);
+  throw new DatabaseError("KV_UNSUPPORTED_VERSION", decoded.reason, { file: file.path });
+}
+
+/** The header of a snapshot file, at once. Throws as `SnapshotReader.open` rejects. */
+export function readHeaderSync(fileSystem: FileSystem, path: string): SnapshotHeader {
+  const file = fileSystem.openSync(path);
+  try {
+    return headerOf(file);
+  } finally {
+    file.closeSync();
   }
 }

@@ -1,8 +1,23 @@
 // What a database tells about itself.
 
 import type { LogStats } from "@tidemark/wal";
+import { databaseError, hasCode } from "./errors.js";
+import type { FoldSource } from "./fold.js";
+import { isFileSystemError, listSnapshotsSync, type SnapshotFile } from "./layout.js";
+import { firstReachable } from "./reach.js";
+import { readHeaderSync } from "./snapshot-reader.js";
 
-/** Counts and offsets as of the call; cheap, but for `entries` where keys have an expiry. */
+/** How far back targets reach, and what snapshot files there are. */
+export interface HistoryStats {
+  /** The first commit that can be gone back to; undefined if there is none. */
+  readonly first: number | undefined;
+  /** When that was, in ms since the Unix epoch; undefined if there is none, or where it is damaged. */
+  readonly firstTime: number | undefined;
+  readonly snapshots: number;
+  readonly snapshotBytes: number;
+}
+
+/** As of the call; cheap, but for `entries` where keys have an expiry. Of files it looks at names and sizes alone. */
 export interface DatabaseStats {
   /** Count of keys. */
   readonly entries: number;
@@ -14,5 +29,50 @@ export interface DatabaseStats {
   readonly pendingCommits: number;
   /** End offset of the newest snapshot file that this opening has read or written; undefined if none. */
   readonly snapshotOffset: number | undefined;
+  readonly history: HistoryStats;
   readonly log: LogStats;
+}
+
+/** Looks at the directory of snapshot files. `endOffset`: acknowledged commits below it are shown. Throws `KV_IO`. */
+export function historyStats(source: FoldSource, endOffset: number): HistoryStats {
+  try {
+    const files = listSnapshotsSync(source.fileSystem, source.snapshots);
+    const reachable = firstReachable(source, files);
+    const first = reachable === undefined || reachable >= endOffset ? undefined : reachable;
+    const sizes = files.map((file) => sizeOf(source, file));
+    return {
+      first,
+      firstTime: first === undefined ? undefined : timeOfFirst(source, files, first),
+      snapshots: files.length,
+      snapshotBytes: sizes.reduce((sum, size) => sum + size, 0),
+    };
+  } catch (error) {
+    throw databaseError(error);
+  }
+}
+
+/** 0 if the owner, in another process, has removed it since it was listed. */
+function sizeOf({ fileSystem }: FoldSource, { path }: SnapshotFile): number {
+  try {
+    return fileSystem.sizeSync(path);
+  } catch (error) {
+    if (isFileSystemError(error, "ENOENT")) return 0;
+    throw error;
+  }
+}
+
+function timeOfFirst(
+  { fileSystem, log }: FoldSource,
+  files: readonly SnapshotFile[],
+  first: number,
+): number | undefined {
+  try {
+    if (first >= log.startOffset) return log.read(first).time;
+    const file = files.find(({ endOffset }) => endOffset === first + 1);
+    return file && readHeaderSync(fileSystem, file.path).time;
+  } catch (error) {
+    // Damage is told to whoever reads the past, not to whoever asks how things are.
+    if (hasCode(databaseError(error), "KV_CORRUPT", "KV_UNSUPPORTED_VERSION")) return undefined;
+    throw error;
+  }
 }

@@ -6,6 +6,9 @@ import { DatabaseError, errorOf } from "./errors.js";
 import type { FoldProgress } from "./fold-to-file.js";
 import { END, type FromThread, type ThreadResult, type ThreadStart } from "./thread-task.js";
 
+/** Less of files than this is read in less time than a thread takes to start. */
+export const THREAD_BYTES_MIN = 1 << 20;
+
 export interface ThreadOptions {
   /** Ends the work with its reason. */
   readonly signal: AbortSignal;

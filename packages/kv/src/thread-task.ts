@@ -5,6 +5,7 @@ import type { PlainError } from "./errors.js";
 import type { Folded } from "./fold.js";
 import type { FoldProgress } from "./fold-to-file.js";
 import type { KeyKind } from "./keys.js";
+import type { SnapshotFile } from "./layout.js";
 import type { WrittenSnapshot } from "./snapshot-writer.js";
 
 /** Writes the snapshot file of all commits below `endOffset`. */
@@ -20,7 +21,15 @@ export interface FoldTask {
   readonly createdAt: number;
 }
 
-export type ThreadTask = FoldTask;
+/** Reads a snapshot file to its end. */
+export interface VerifyTask {
+  readonly kind: "verify";
+  readonly file: SnapshotFile;
+  readonly keys: KeyKind;
+  readonly logId: string;
+}
+
+export type ThreadTask = FoldTask | VerifyTask;
 
 /** What the thread begins with. */
 export interface ThreadStart {
@@ -29,10 +38,9 @@ export interface ThreadStart {
   readonly tells: boolean;
 }
 
-export interface ThreadResult {
-  readonly kind: "fold";
-  readonly folded: Folded<WrittenSnapshot>;
-}
+export type ThreadResult =
+  | { readonly kind: "fold"; readonly folded: Folded<WrittenSnapshot> }
+  | { readonly kind: "verify" };
 
 /** The last of these is `done`, `failed` or `ended`, unless the thread dies. */
 export type FromThread =

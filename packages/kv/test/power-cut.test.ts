@@ -85,6 +85,88 @@ describe("faults 34 to 36: a power cut at any call of a checkpoint", () => {
   });
 });
 
+describe("fault 37: a crash at any call of retention", () => {
+  const small = { segmentBytes: 4096, noteAfterMs: 0 };
+
+  /** A database that retention has something of to remove, what it held after each commit, and what it is opened with. */
+  async function outgrown(disk: SimulatedDisk) {
+    const options = {
+      log: { ...small, fileSystem: disk },
+      checkpointBytes: Number.POSITIVE_INFINITY,
+    };
+    const states: [string, unknown][][] = [];
+    const database = await Database.open(DIRECTORY, options);
+    for (let number = 0; number < 40; number++) {
+      await database.put(`key ${number % 7}`, `${number} ${"v".repeat(400)}`);
+      states.push([...database.entries()]);
+      if (number % 10 === 7) await database.checkpoint();
+    }
+    await database.close();
+    return { states, options };
+  }
+
+  /** Everything from a commit on can be gone back to, if not more, and goes on. */
+  async function expectStates(
+    disk: SimulatedDisk,
+    states: readonly [string, unknown][][],
+    from: number,
+  ) {
+    const database = await Database.open(DIRECTORY, { log: { ...small, fileSystem: disk } });
+    const { first = Number.NaN } = database.stats().history;
+    expect(first).toBeLessThanOrEqual(from);
+    for (const [offset, state] of states.entries()) {
+      if (offset < first) continue;
+      expect([...(await database.at({ offset })).entries()]).toEqual(state);
+    }
+    expect(await database.put("more", 1)).toBe(states.length);
+    await database.close();
+  }
+
+  test("leaves every state of the window, and the files for it", { timeout: 120_000 }, async () => {
+    const disk = new SimulatedDisk();
+    const { states, options } = await outgrown(disk);
+    let first = 0;
+    const moments = await momentsOf(disk, async () => {
+      const database = await Database.open(DIRECTORY, { ...options, history: { maxBytes: 5000 } });
+      await expect.poll(() => database.stats().log.startOffset).toBeGreaterThan(0);
+      await database.checkpoint();
+      first = database.stats().history.first ?? Number.NaN;
+      await database.close();
+    });
+    expect(first).toBe(27);
+    expect(moments.length).toBeGreaterThan(15);
+    for (const moment of [...moments, disk]) {
+      const killed = moment.crash({ profile: "P0" });
+      for (const left of [killed, ...cutsOf(moment)]) await expectStates(left, states, first);
+    }
+  });
+
+  test("does so where the names of the newest files were not durable when it was opened", async () => {
+    const disk = new SimulatedDisk();
+    const { states, options } = await outgrown(disk);
+    let left = disk;
+    // Each time killed between the rename of a snapshot file and the sync of its name.
+    for (let kill = 0; kill < 2; kill++) {
+      const { log } = options;
+      const database = await Database.open(DIRECTORY, {
+        ...options,
+        log: { ...log, fileSystem: left },
+      });
+      await database.put("killed", kill, { sync: true });
+      states.push([...database.entries()]);
+      const killed = (await momentsOf(left, () => database.checkpoint())).at(-1);
+      if (killed === undefined) throw new Error("the last call of a checkpoint syncs its name");
+      left = killed.crash({ profile: "P0" });
+    }
+    const log = { ...options.log, fileSystem: left };
+    const again = await Database.open(DIRECTORY, { ...options, log, history: { maxBytes: 0 } });
+    await expect.poll(() => again.stats().log.startOffset).toBeGreaterThan(0);
+    const { first = Number.NaN } = again.stats().history;
+    expect(first).toBe(40);
+    for (const cut of cutsOf(left)) await expectStates(cut, states, first);
+  });
+});
+
 test("fault 40: a power cut after a restore leaves the whole of it", async () => {
   const disk = new SimulatedDisk();
   const { database, wanted } = await filled(disk);

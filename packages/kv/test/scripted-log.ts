@@ -53,6 +53,10 @@ export class ScriptedLog implements CommitLog {
     throw new Error("not in this test");
   }
 
+  truncateBefore(): never {
+    throw new Error("not in this test");
+  }
+
   sync(): Promise<number> {
     return Promise.resolve(0);
   }

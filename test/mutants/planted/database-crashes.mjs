@@ -69,8 +69,8 @@ export const databaseCrashes = [
     file: "packages/kv/src/fold.ts",
     edits: [
       [
-        "if (file.endOffset > endOffset || file.endOffset < source.log.startOffset) continue;",
-        "if (file.endOffset > source.log.endOffset || file.endOffset < source.log.startOffset) continue;",
+        "if (base.endOffset > endOffset || base.endOffset < firstOffset(source)) continue;",
+        "if (base.endOffset > source.log.endOffset || base.endOffset < firstOffset(source)) continue;",
       ],
       ["log.records({ from, to })", "log.records({ from, to: Math.max(from, to) })"],
     ],

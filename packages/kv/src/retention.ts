@@ -1,0 +1,127 @@
+// Retention: the log and the snapshot files that history no longer needs go, so that targets reach as far back as was
+// asked for, and disks do not fill.
+// Invariant: at each step, on disk as well, there are a sound snapshot file at the beginning of the window and all of
+// the log after it, and a newer sound one. So every commit of the window can be rebuilt, and the present without its newest file.
+
+import type { FoldSource } from "./fold.js";
+import { listSnapshots, type SnapshotFile, unlinkIfThere } from "./layout.js";
+import { SoundFiles } from "./sound-files.js";
+import { thinnedOut } from "./thinning.js";
+
+/** How far back history reaches; beyond either limit, what is older may go. */
+export interface HistoryLimits {
+  /** Bytes of log; infinite for no limit. */
+  readonly maxBytes: number;
+  /** ms; infinite for no limit. */
+  readonly maxAgeMs: number;
+}
+
+export class Retention {
+  readonly #source: FoldSource;
+  readonly #limits: HistoryLimits;
+  /** ms since the Unix epoch, as it is: a clock that has stepped back makes everything younger, and nothing goes early. */
+  readonly #clock: () => number;
+  readonly #sound: SoundFiles;
+  #mayCut = true;
+
+  constructor(source: FoldSource, limits: HistoryLimits, clock: () => number) {
+    this.#source = source;
+    this.#limits = limits;
+    this.#clock = clock;
+    this.#sound = new SoundFiles(source);
+  }
+
+  /** Removes what is older than the window; nothing that is pinned. Not to be called while it runs, or a checkpoint does. */
+  async apply(signal: AbortSignal): Promise<void> {
+    const files = await this.#usableFiles();
+    const base = await this.#newBase(files, signal);
+    if (base !== undefined) await this.#cutBelow(base, files);
+    await this.#thinOut(signal);
+  }
+
+  /** Newest first. */
+  async #usableFiles(): Promise<readonly SnapshotFile[]> {
+    const { fileSystem, snapshots, log } = this.#source;
+    const files = await listSnapshots(fileSystem, snapshots);
+    return files.filter(({ endOffset }) => endOffset >= log.startOffset);
+  }
+
+  /** The newest sound file at which the window may begin, which there is a newer sound one than; undefined if there is none. */
+  async #newBase(
+    files: readonly SnapshotFile[],
+    signal: AbortSignal,
+  ): Promise<SnapshotFile | undefined> {
+    const { log, pins } = this.#source;
+    const highest = Math.min(this.#windowStart(files), pins.lowest);
+    const candidates = files.filter(
+      ({ endOffset }) => endOffset <= highest && endOffset > log.startOffset,
+    );
+    if (candidates.length === 0) return undefined;
+    let newest: SnapshotFile | undefined;
+    for (const file of files) {
+      if (newest !== undefined && !candidates.includes(file)) continue;
+      if (!(await this.#sound.isSound(file, signal))) continue;
+      if (newest !== undefined) return file;
+      newest = file;
+    }
+    return undefined;
+  }
+
+  /** The newest of their end offsets below which nothing has to be kept; 0 if all has to. */
+  #windowStart(files: readonly SnapshotFile[]): number {
+    const { log } = this.#source;
+    const { maxBytes, maxAgeMs } = this.#limits;
+    const youngFrom = maxAgeMs === Number.POSITIVE_INFINITY ? 0 : this.#firstYoungerThan(maxAgeMs);
+    const found = files.find(
+      ({ endOffset }) => endOffset <= youngFrom || log.bytesFrom(endOffset) >= maxBytes,
+    );
+    return found?.endOffset ?? 0;
+  }
+
+  #firstYoungerThan(ageMs: number): number {
+    const time = this.#clock() - ageMs;
+    return time <= 0 ? 0 : this.#source.log.offsetAt(time);
+  }
+
+  async #cutBelow(base: SnapshotFile, files: readonly SnapshotFile[]): Promise<void> {
+    const { fileSystem, snapshots, log, pins } = this.#source;
+    if (!this.#mayCut) return;
+    // Whoever renamed it may have died, or failed, before its name was durable. After a sync that fails nobody knows.
+    this.#mayCut = false;
+    await fileSystem.syncDirectory(snapshots);
+    this.#mayCut = true;
+    const { endOffset } = base;
+    // Someone may have begun to read since.
+    if (pins.lowest < endOffset) return;
+    pins.closeBelow(endOffset);
+    // A crash from here on leaves files that are of no use, which the next opening or retention removes.
+    await log.truncateBefore(endOffset);
+    await this.#unlink(files.filter((file) => file.endOffset < endOffset));
+  }
+
+  /** Where files outweigh the log behind the first of them, those between go that are closest to others. */
+  async #thinOut(signal: AbortSignal): Promise<void> {
+    const { fileSystem, log, pins } = this.#source;
+    const files = await this.#usableFiles();
+    const sized = files.map((file) => ({ ...file, size: fileSystem.sizeSync(file.path) }));
+    const bytes = (endOffset: number) => log.bytesFrom(endOffset);
+    const superfluous = thinnedOut(sized, bytes, log.startOffset > 0);
+    const removable = superfluous.filter(({ endOffset }) => endOffset < pins.lowest);
+    if (removable.length === 0 || !(await this.#isReadable(files, signal))) return;
+    await this.#unlink(removable);
+  }
+
+  /** Whether the state can be built without those between: from the log's beginning, or from a sound file there. */
+  async #isReadable(files: readonly SnapshotFile[], signal: AbortSignal): Promise<boolean> {
+    const oldest = files.at(-1);
+    if (this.#source.log.startOffset === 0) return true;
+    return oldest !== undefined && (await this.#sound.isSound(oldest, signal));
+  }
+
+  /** The oldest first. */
+  async #unlink(files: readonly SnapshotFile[]): Promise<void> {
+    for (const { path } of [...files].reverse()) {
+      await unlinkIfThere(this.#source.fileSystem, path);
+    }
+  }
+}

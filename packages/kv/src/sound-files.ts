@@ -1,0 +1,40 @@
+// Which snapshot files have been read back whole: nothing is removed on the word of one that has not.
+
+import { nodeFileSystem } from "@tidemark/wal";
+import { damageOf, type SnapshotOwner } from "./fold.js";
+import { verifySnapshot } from "./fold-to-file.js";
+import type { SnapshotFile } from "./layout.js";
+import { Pace } from "./pace.js";
+import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
+
+export class SoundFiles {
+  readonly #owner: SnapshotOwner;
+  readonly #sound = new Set<string>();
+
+  constructor(owner: SnapshotOwner) {
+    this.#owner = owner;
+  }
+
+  /** Reads a file to its end, once. False if it is damaged; rejects if that cannot be told. */
+  async isSound(file: SnapshotFile, signal: AbortSignal): Promise<boolean> {
+    if (this.#sound.has(file.path)) return true;
+    try {
+      await this.#verify(file, signal);
+    } catch (error) {
+      if (damageOf(file, error) === undefined) throw error;
+      return false;
+    }
+    this.#sound.add(file.path);
+    return true;
+  }
+
+  /** On a thread of its own if that is worth its start, in slices otherwise. */
+  async #verify(file: SnapshotFile, signal: AbortSignal): Promise<void> {
+    const { fileSystem, keys, log } = this.#owner;
+    if (fileSystem === nodeFileSystem && fileSystem.sizeSync(file.path) >= THREAD_BYTES_MIN) {
+      const task = { kind: "verify", file, keys, logId: log.id } as const;
+      if ((await askThread(task, { signal })) !== undefined) return;
+    }
+    await verifySnapshot(this.#owner, file, new Pace(signal));
+  }
+}
