@@ -3,9 +3,10 @@
 import { types } from "node:util";
 import { invalid, invalidArgument } from "./arguments.js";
 import { DatabaseError } from "./errors.js";
-import type { Key } from "./keys.js";
-import { CommitWriter, type KeyOperation } from "./operations.js";
-import type { Present } from "./present.js";
+import type { Key, KeyCodec } from "./keys.js";
+import { CommitWriter } from "./operations.js";
+import type { Present, PresentOperation } from "./present.js";
+import { deletionOf, intervalOf, type KeyBounds, resolveBounds } from "./range.js";
 import type { ReadPoint } from "./reading.js";
 import { type Before, undoing } from "./rewind.js";
 import {
@@ -14,6 +15,7 @@ import {
   type TransactionOutcome,
   type TransactionScope,
 } from "./transaction.js";
+import { TransactionWrites } from "./transaction-writes.js";
 import {
   type BatchOperation,
   type Condition,
@@ -78,12 +80,15 @@ export class Commits<V, K extends Key> {
     const now = clock();
     return this.#commit(sync, (writer) => {
       writer.begin(taken.length);
-      return taken.map((operation) => {
-        const key = keys.encode(operation.key);
-        if (operation.type === "del") return writer.delete(key);
-        return writer.put(key, operation.value, expiryOf(operation, now));
-      });
+      return taken.map((operation) => write(writer, operation, keys, now));
     });
+  }
+
+  clear(range: KeyBounds<K> | undefined, options: WriteOptions | undefined): Promise<number> {
+    this.#refuseInTransaction();
+    const sync = resolveSync(options);
+    const operation = deletionOf(resolveBounds(range, this.#point.keys));
+    return this.#commit(sync, (writer) => writeOperations(writer, [operation]));
   }
 
   /** Gives keys back what they had before, as far as they have not, in one commit; where there is nothing to do, in none. */
@@ -113,9 +118,9 @@ export class Commits<V, K extends Key> {
     const sync = resolveSync(options);
     if (typeof run !== "function") throw invalid("run", "a function", run);
     const offset = this.#present.endOffset;
-    const scope: TransactionScope<K> = { point, offset, writes: new Map(), ended: false };
+    const scope = { point, offset, writes: new TransactionWrites(), ended: false };
     const result = this.#run(scope, run);
-    const operations = [...scope.writes.values()];
+    const { operations } = scope.writes;
     if (operations.length === 0) return { offset: await this.#present.acknowledged(), result };
     const commit = this.#commit(sync, (writer) => writeOperations(writer, operations));
     return { offset: await commit, result };
@@ -140,7 +145,7 @@ export class Commits<V, K extends Key> {
 
   #commit(
     sync: boolean,
-    build: (writer: CommitWriter) => readonly KeyOperation[],
+    build: (writer: CommitWriter) => readonly PresentOperation[],
   ): Promise<number> {
     const writer = this.#writer ?? new CommitWriter();
     this.#writer = undefined;
@@ -157,11 +162,31 @@ export class Commits<V, K extends Key> {
 
 function writeOperations(
   writer: CommitWriter,
-  operations: readonly KeyOperation[],
-): readonly KeyOperation[] {
+  operations: readonly PresentOperation[],
+): readonly PresentOperation[] {
   writer.begin(operations.length);
   for (const operation of operations) writer.add(operation);
   return operations;
+}
+
+/** One operation of a batch. */
+function write<V, K extends Key>(
+  writer: CommitWriter,
+  operation: BatchOperation<V, K>,
+  keys: KeyCodec<K>,
+  now: number,
+): PresentOperation {
+  switch (operation.type) {
+    case "put":
+      return writer.put(keys.encode(operation.key), operation.value, expiryOf(operation, now));
+    case "del":
+      return writer.delete(keys.encode(operation.key));
+    case "clear": {
+      const deletion = deletionOf(intervalOf(operation, keys));
+      writer.add(deletion);
+      return deletion;
+    }
+  }
 }
 
 function expiryOf({ ttl }: ExpiryOptions, now: number): number | undefined {

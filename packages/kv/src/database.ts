@@ -17,7 +17,7 @@ import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-d
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type AtOptions, checkAtOptions, type PastSource, viewOfPast } from "./past.js";
 import { Present } from "./present.js";
-import type { Range } from "./range.js";
+import type { KeyBounds, Range } from "./range.js";
 import {
   hasKey,
   type KeyEntry,
@@ -137,7 +137,7 @@ export class Database<V = unknown, K extends Key = string>
     return Math.min(this.#opened.log.durableOffset, this.#present.endOffset);
   }
 
-  /** Count of keys. Takes time in proportion to it if any key has an expiry. */
+  /** Count of keys. Takes time in proportion to those that have expired and are not removed yet. */
   get size(): number {
     const { state, clock } = this.#point;
     return state.size(clock);
@@ -195,6 +195,15 @@ export class Database<V = unknown, K extends Key = string>
   async del(key: K, options?: DelOptions): Promise<number> {
     this.#checkOpen();
     return await this.#commits.del(key, options);
+  }
+
+  /**
+   * Deletes all keys within bounds, by default all, in one commit of a few bytes, whatever it deletes. It is a commit even if that
+   * is nothing. Resolves and rejects as `put`.
+   */
+  async clear(range?: KeyBounds<K>, options?: WriteOptions): Promise<number> {
+    this.#checkOpen();
+    return await this.#commits.clear(range, options);
   }
 
   /**

@@ -19,7 +19,7 @@ export type { Key, KeyKind } from "./keys.js";
 export type { RecoveryReport } from "./open-database.js";
 export type { DatabaseLogOptions, DatabaseOptions, HistoryOptions } from "./options.js";
 export type { AtOptions } from "./past.js";
-export type { Range } from "./range.js";
+export type { KeyBounds, Range } from "./range.js";
 export type { KeyEntry, Reading } from "./reading.js";
 export type { Remark } from "./remarks.js";
 export type { DatabaseReport } from "./report.js";

@@ -107,8 +107,9 @@ export class CommitWriter {
   }
 
   /** An operation whose value, if it has one, is encoded already. */
-  add(operation: KeyOperation): void {
+  add(operation: KeyOperation | DeleteRangeOperation): void {
     if (operation.kind === "delete") this.delete(operation.key);
+    else if (operation.kind === "deleteRange") this.deleteRange(operation.gte, operation.lt);
     else this.putStored(operation.key, operation.value, operation.expiry);
   }
 

@@ -3,6 +3,7 @@
 import { checkBoolean, checkInteger, checkProperties } from "./arguments.js";
 import { keyAfter, keyAfterPrefix } from "./key-bounds.js";
 import type { Key, KeyCodec } from "./keys.js";
+import type { DeleteRangeOperation } from "./operations.js";
 import type { KeyInterval } from "./ordered-map.js";
 
 /** Which keys: those that satisfy every bound. Bounds that contradict each other select nothing. */
@@ -94,6 +95,11 @@ export function intervalOf<K extends Key>(bounds: KeyBounds<K>, keys: KeyCodec<K
     pushBound(to, keyAfterPrefix(kind, stored));
   }
   return { gte: from.sort().at(-1) ?? "", lt: to.sort()[0] };
+}
+
+/** The operation that deletes an interval. */
+export function deletionOf({ gte, lt }: KeyInterval): DeleteRangeOperation {
+  return { kind: "deleteRange", gte: gte === "" ? undefined : gte, lt };
 }
 
 function pushBound(bounds: string[], bound: string | undefined): void {

@@ -17,7 +17,7 @@ export interface HistoryStats {
   readonly snapshotBytes: number;
 }
 
-/** As of the call; cheap, but for `entries` where keys have an expiry. Of files it looks at names and sizes alone. */
+/** As of the call; cheap. Of files it looks at names and sizes alone. */
 export interface DatabaseStats {
   /** Count of keys. */
   readonly entries: number;

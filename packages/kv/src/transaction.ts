@@ -3,8 +3,9 @@
 import { ByteWriter } from "./byte-writer.js";
 import { DatabaseError } from "./errors.js";
 import type { Key } from "./keys.js";
-import { COMMIT_BYTES_MAX, type KeyOperation } from "./operations.js";
-import type { Range } from "./range.js";
+import { COMMIT_BYTES_MAX } from "./operations.js";
+import type { PresentOperation } from "./present.js";
+import { deletionOf, type KeyBounds, type Range, resolveBounds } from "./range.js";
 import {
   hasKey,
   type KeyEntry,
@@ -18,6 +19,7 @@ import {
   readValues,
 } from "./reading.js";
 import { type StoredValue, storeValue } from "./stored-value.js";
+import type { TransactionWrites } from "./transaction-writes.js";
 import { ValueEncoder } from "./value-encoder.js";
 import { type ExpiryOptions, resolveTtl } from "./write.js";
 
@@ -43,8 +45,7 @@ export interface TransactionScope<K extends Key> {
   readonly point: ReadPoint<K>;
   /** Offset of the commit that it would become. */
   readonly offset: number;
-  /** The last that it did to each key. */
-  readonly writes: Map<string, KeyOperation>;
+  readonly writes: TransactionWrites;
   ended: boolean;
 }
 
@@ -73,10 +74,15 @@ export class Transaction<V = unknown, K extends Key = string> implements Reading
     this.#write({ kind: "delete", key: this.#open.keys.encode(key) });
   }
 
-  #write(operation: KeyOperation): void {
+  /** Deletes all keys within bounds, by default all. Throws `KV_INVALID_KEY` or `KV_INVALID_ARGUMENT`. */
+  clear(range?: KeyBounds<K>): void {
+    this.#write(deletionOf(resolveBounds(range, this.#open.keys)));
+  }
+
+  #write(operation: PresentOperation): void {
     const { point, offset, writes } = this.#scope;
     point.state.apply(operation, offset, point.clock());
-    writes.set(operation.key, operation);
+    writes.add(operation);
   }
 
   get size(): number {

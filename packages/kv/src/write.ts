@@ -6,9 +6,9 @@ import {
   checkProperties,
   invalid,
   invalidArgument,
-  show,
 } from "./arguments.js";
 import type { Key } from "./keys.js";
+import { BOUNDS, type KeyBounds } from "./range.js";
 
 /** Options of one write. */
 export interface WriteOptions {
@@ -38,7 +38,16 @@ export interface PutOptions extends DelOptions, ExpiryOptions {}
 /** One operation of a batch. */
 export type BatchOperation<V = unknown, K extends Key = string> =
   | ({ readonly type: "put"; readonly key: K; readonly value: V } & ExpiryOptions)
-  | { readonly type: "del"; readonly key: K };
+  | Deletion<K>
+  | Clearing<K>;
+
+interface Deletion<K extends Key> {
+  readonly type: "del";
+  readonly key: K;
+}
+
+/** Deletes all keys within bounds; without any, all. */
+type Clearing<K extends Key> = { readonly type: "clear" } & KeyBounds<K>;
 
 /** The version that a key has to have; null for none, undefined for any. */
 export type Condition = number | null | undefined;
@@ -104,19 +113,28 @@ export function takeBatch<V, K extends Key>(
   return Array.from(operations, (operation, i) => takeOperation(`operations[${i}]`, operation));
 }
 
+const PROPERTIES = {
+  put: ["type", "key", "value", "ttl"],
+  del: ["type", "key"],
+  clear: ["type", ...BOUNDS],
+};
+
 function takeOperation<V, K extends Key>(
   name: string,
   operation: BatchOperation<V, K>,
 ): BatchOperation<V, K> {
-  checkProperties(name, operation, ["type", "key", "value", "ttl"]);
-  const { type, key } = operation;
-  if (type === "del") {
-    if ("ttl" in operation) throw invalidArgument(`${name} is a deletion, which has no ttl`);
-    return { type, key };
+  checkProperties(name, operation, [...PROPERTIES.put, ...BOUNDS]);
+  const { type } = operation;
+  if (type !== "put" && type !== "del" && type !== "clear") {
+    throw invalid(`${name}.type`, '"put", "del" or "clear"', type);
   }
-  if (type !== "put") {
-    throw invalidArgument(`${name}.type has to be "put" or "del", not ${show(type)}`);
+  checkProperties(name, operation, PROPERTIES[type]);
+  if (type === "del") return { type, key: (operation as Deletion<K>).key };
+  if (type === "clear") {
+    const { gt, gte, lt, lte, prefix } = operation as Clearing<K>;
+    return { type, gt, gte, lt, lte, prefix };
   }
   if (!("value" in operation)) throw invalidArgument(`${name} has no value`);
-  return { type, key, value: operation.value, ttl: checkTtl(`${name}.ttl`, operation.ttl) };
+  const { key, value, ttl } = operation;
+  return { type, key, value, ttl: checkTtl(`${name}.ttl`, ttl) };
 }

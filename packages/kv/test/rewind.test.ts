@@ -153,6 +153,27 @@ describe("writes that come while a rewind looks for what changed", () => {
     expect(contents(db)).toEqual(atFirst);
   });
 
+  test("and clear ranges are undone by it, and so is what was cleared before", async () => {
+    const disk = new FaultyDisk();
+    const db = await changed(disk);
+    await db.clear({ gte: "b" });
+    const looking = disk.hold(snapshotsList);
+    const rewinding = db.rewind({ offset: 3 });
+    await looking.reached;
+    await db.put("e", "late");
+    await db.clear({ lt: "b" });
+    await db.transaction((tx) => tx.clear());
+    looking.release();
+    await rewinding;
+    const then = [
+      ["a", "a0"],
+      ["b", "b1"],
+      ["d", "d3"],
+    ];
+    expect(contents(db)).toEqual(then);
+    expect(contents(await reopen(db))).toEqual(then);
+  });
+
   test("and are rejected then, are undone by nobody twice", async () => {
     const disk = new FaultyDisk();
     const db = await changed(disk);

@@ -4,11 +4,20 @@ import type { DatabaseOptions } from "@tidemark/kv";
 import type { Durability } from "@tidemark/wal";
 import type { CrashProfile, FaultPlan } from "@tidemark/wal/testing";
 
+/** What one write does. */
+export type Change = KeyChange | ClearedKeys;
+
 /** What one write does to one key, a number; without `bytes` it deletes it. */
-export interface Change {
+interface KeyChange {
   readonly key: number;
   /** Length of the new value. */
   readonly bytes?: number;
+}
+
+/** Clears the keys from one (inclusive) to another (exclusive). */
+interface ClearedKeys {
+  readonly clear: number;
+  readonly to: number;
 }
 
 /** Which files the calls are on that fail. */
@@ -102,7 +111,7 @@ export function databaseOptions(
   };
 }
 
-export function keyText({ key }: Change): string {
+export function keyText(key: number): string {
   return `key ${key}`;
 }
 

@@ -11,9 +11,9 @@ const bytes = fc.oneof(
 );
 
 /** Few keys, so that they are written over and deleted. */
-const change: fc.Arbitrary<Change> = fc.record(
-  { key: fc.nat(5), bytes },
-  { requiredKeys: ["key"] },
+const change: fc.Arbitrary<Change> = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ key: fc.nat(5), bytes }, { requiredKeys: ["key"] }) },
+  { weight: 1, arbitrary: fc.record({ clear: fc.nat(5), to: fc.nat(6) }) },
 );
 
 const changes = fc.array(change, { maxLength: 5 });

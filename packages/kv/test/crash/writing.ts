@@ -1,6 +1,6 @@
 // The steps of a program that write: what is asked of the database, and what the model makes of it.
 
-import type { BatchOperation, Transaction } from "@tidemark/kv";
+import type { BatchOperation, Database, Transaction } from "@tidemark/kv";
 import type { Contents } from "./model.js";
 import { type Change, keyText, type Step, valueText } from "./program.js";
 import { ProgramError, type Session } from "./session.js";
@@ -38,7 +38,10 @@ export function startWrite(session: Session, step: WriteStep): void {
 }
 
 function operationOf(session: Session, change: Change): Operation {
-  const key = keyText(change);
+  if ("clear" in change) {
+    return { type: "clear", gte: keyText(change.clear), lt: keyText(change.to) };
+  }
+  const key = keyText(change.key);
   if (change.bytes === undefined) return { type: "del", key };
   return { type: "put", key, value: valueText(session.serial++, change.bytes) };
 }
@@ -51,7 +54,10 @@ export function applied(contents: Contents, operations: readonly Operation[]): C
     held.set(key, tag);
   }
   for (const operation of operations) {
-    if (operation.type === "del") held.delete(operation.key);
+    if (operation.type === "clear") {
+      const { gte = "", lt = "" } = operation;
+      for (const key of held.keys()) if (key >= gte && key < lt) held.delete(key);
+    } else if (operation.type === "del") held.delete(operation.key);
     else held.set(operation.key, tagOf(operation.value));
   }
   const keys = [...held.keys()].sort();
@@ -66,14 +72,23 @@ function start(
 ): Promise<number | undefined> {
   const { database } = session;
   const [first] = operations;
-  if (kind === "write" && first !== undefined) {
-    return first.type === "del"
-      ? database.del(first.key, { sync })
-      : database.put(first.key, first.value, { sync });
-  }
+  if (kind === "write" && first !== undefined) return startOne(database, first, sync);
   if (kind === "batch") return database.batch(operations, { sync });
   const throws = "throws" in step && step.throws === true;
   return startTransaction(session, operations, after, throws, sync);
+}
+
+function startOne(database: Database, operation: Operation, sync: boolean): Promise<number> {
+  switch (operation.type) {
+    case "put":
+      return database.put(operation.key, operation.value, { sync });
+    case "del":
+      return database.del(operation.key, { sync });
+    case "clear": {
+      const { gte, lt } = operation;
+      return database.clear({ gte, lt }, { sync });
+    }
+  }
 }
 
 function startTransaction(
@@ -85,7 +100,8 @@ function startTransaction(
 ): Promise<number | undefined> {
   const run = (transaction: Transaction) => {
     for (const operation of operations) {
-      if (operation.type === "del") transaction.del(operation.key);
+      if (operation.type === "clear") transaction.clear({ gte: operation.gte, lt: operation.lt });
+      else if (operation.type === "del") transaction.del(operation.key);
       else transaction.put(operation.key, operation.value);
     }
     expect("what a transaction reads of its own", contentsOf(transaction), after);
