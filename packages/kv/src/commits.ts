@@ -1,11 +1,13 @@
 // Writing: from what callers give to commits of the present.
 
 import { types } from "node:util";
-import { invalid, invalidArgument } from "./arguments.js";
+import { invalid, invalidArgument, show } from "./arguments.js";
+import type { Mark } from "./entry.js";
 import { DatabaseError } from "./errors.js";
 import type { Key, KeyCodec } from "./keys.js";
-import { CommitWriter } from "./operations.js";
-import type { Present, PresentOperation } from "./present.js";
+import { isMarkName } from "./mark-name.js";
+import { CommitWriter, type Operation, type StateOperation } from "./operations.js";
+import type { Present } from "./present.js";
 import { deletionOf, intervalOf, type KeyBounds, resolveBounds } from "./range.js";
 import type { ReadPoint } from "./reading.js";
 import { type Before, undoing } from "./rewind.js";
@@ -91,6 +93,19 @@ export class Commits<V, K extends Key> {
     return this.#commit(sync, (writer) => writeOperations(writer, [operation]));
   }
 
+  mark(name: string, options: WriteOptions | undefined): Promise<number> {
+    this.#refuseInTransaction();
+    const sync = resolveSync(options);
+    if (!isMarkName(name)) throw invalid("name", "the name of a mark", name);
+    const standing = this.#present.marks.get(name);
+    if (standing !== undefined) throw markExists(name, standing);
+    return this.#commit(sync, (writer) => {
+      writer.begin(1);
+      writer.mark(name);
+      return [{ kind: "mark", name }];
+    });
+  }
+
   /** Gives keys back what they had before, as far as they have not, in one commit; where there is nothing to do, in none. */
   rewind(before: Before, sync: boolean): Promise<number> {
     this.#present.settle();
@@ -143,10 +158,7 @@ export class Commits<V, K extends Key> {
     throw invalidArgument("write through the transaction while it runs, not to the database");
   }
 
-  #commit(
-    sync: boolean,
-    build: (writer: CommitWriter) => readonly PresentOperation[],
-  ): Promise<number> {
+  #commit(sync: boolean, build: (writer: CommitWriter) => readonly Operation[]): Promise<number> {
     const writer = this.#writer ?? new CommitWriter();
     this.#writer = undefined;
     try {
@@ -162,8 +174,8 @@ export class Commits<V, K extends Key> {
 
 function writeOperations(
   writer: CommitWriter,
-  operations: readonly PresentOperation[],
-): readonly PresentOperation[] {
+  operations: readonly StateOperation[],
+): readonly StateOperation[] {
   writer.begin(operations.length);
   for (const operation of operations) writer.add(operation);
   return operations;
@@ -175,7 +187,7 @@ function write<V, K extends Key>(
   operation: BatchOperation<V, K>,
   keys: KeyCodec<K>,
   now: number,
-): PresentOperation {
+): StateOperation {
   switch (operation.type) {
     case "put":
       return writer.put(keys.encode(operation.key), operation.value, expiryOf(operation, now));
@@ -197,6 +209,10 @@ function conflict(condition: number | null, version: number | undefined): Databa
   const expected = condition === null ? "no such key" : `version ${condition}`;
   const found = version === undefined ? "there is no such key" : `the key has version ${version}`;
   return new DatabaseError("KV_CONFLICT", `${found}, not ${expected}`, { version });
+}
+
+function markExists(name: string, { offset }: Mark): DatabaseError {
+  return new DatabaseError("KV_MARK_EXISTS", `there is a mark ${show(name)} already`, { offset });
 }
 
 /** Refuses what shows that the function has not run to its end. */

@@ -13,6 +13,7 @@ import { checkDiffOptions, type Difference, type DiffOptions, differencesBetween
 import { DatabaseError, databaseError } from "./errors.js";
 import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
+import { listMarks, type NamedMark } from "./marks.js";
 import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type AtOptions, checkAtOptions, type PastSource, viewOfPast } from "./past.js";
@@ -69,10 +70,10 @@ export class Database<V = unknown, K extends Key = string>
     this.recovery = opened.recovery;
     this.#opened = opened;
     this.#options = options;
-    this.#present = new Present(opened.state, opened.log, opened.endOffset);
+    this.#present = new Present(opened.state, opened.log, opened.endOffset, opened.marks);
     this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
     this.#commits = new Commits(this.#readPoint, this.#present);
-    const { source, marks, snapshotOffset } = opened;
+    const { source, snapshotOffset } = opened;
     this.#checkpoints = new Checkpoints({
       source,
       retention: new Retention(source, options.history, options.clock),
@@ -84,7 +85,7 @@ export class Database<V = unknown, K extends Key = string>
     });
     this.#present.onAcknowledged = (bytes) => this.#checkpoints.committed(bytes);
     if (!options.readOnly) this.#checkpoints.opened();
-    this.#past = { source, marks, present: this.#present, keys, readOnly: options.readOnly };
+    this.#past = { source, present: this.#present, keys, readOnly: options.readOnly };
   }
 
   /**
@@ -204,6 +205,22 @@ export class Database<V = unknown, K extends Key = string>
   async clear(range?: KeyBounds<K>, options?: WriteOptions): Promise<number> {
     this.#checkOpen();
     return await this.#commits.clear(range, options);
+  }
+
+  /**
+   * Names a point: the state right before, which is also that of the mark's own commit, to be gone back to with
+   * `{ mark: name }`. Resolves with the commit's offset once acknowledged. A name has 1 to 1,024 bytes in UTF-8. Rejects with
+   * `KV_MARK_EXISTS` (its `offset` says where) or as `put`.
+   */
+  async mark(name: string, options?: WriteOptions): Promise<number> {
+    this.#checkOpen();
+    return await this.#commits.mark(name, options);
+  }
+
+  /** All marks in the order of their offsets, also those from before what can be gone back to; with those whose commit the log may yet reject. */
+  marks(): NamedMark[] {
+    this.#checkOpen();
+    return listMarks(this.#present.marks);
   }
 
   /**

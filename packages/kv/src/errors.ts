@@ -10,7 +10,8 @@ import { FileSystemError, LogError, type LogErrorCode } from "@tidemark/wal";
  * Any call: `KV_INVALID_ARGUMENT` (options, ranges, targets) · `KV_INVALID_KEY` · `KV_CLOSED` ·
  * `KV_FAILED` (the log is poisoned: reopen) · `KV_IO` · `KV_CORRUPT` (damage, with file and position).
  * Writing: `KV_VALUE_NOT_STORABLE` (names the place in the value) · `KV_COMMIT_TOO_LARGE` ·
- * `KV_READ_ONLY` · `KV_NO_SPACE` · `KV_BUSY` (too much waits) · `KV_CONFLICT` (says which version the key has).
+ * `KV_READ_ONLY` · `KV_NO_SPACE` · `KV_BUSY` (too much waits) · `KV_CONFLICT` (says which version the key has) ·
+ * `KV_MARK_EXISTS` (says where).
  * Going back: `KV_TARGET_OUT_OF_RANGE` (says what can be reached) · `KV_OTHER_LINEAGE` (an offset of another log,
  * beyond what that log and this one share).
  */
@@ -31,6 +32,7 @@ export type DatabaseErrorCode =
   | "KV_NO_SPACE"
   | "KV_BUSY"
   | "KV_CONFLICT"
+  | "KV_MARK_EXISTS"
   | "KV_TARGET_OUT_OF_RANGE"
   | "KV_OTHER_LINEAGE";
 

@@ -16,6 +16,7 @@ export type { FoldProgress } from "./fold-to-file.js";
 export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./history.js";
 export type { InspectionProgress } from "./inspection.js";
 export type { Key, KeyKind } from "./keys.js";
+export type { NamedMark } from "./marks.js";
 export type { RecoveryReport } from "./open-database.js";
 export type { DatabaseLogOptions, DatabaseOptions, HistoryOptions } from "./options.js";
 export type { AtOptions } from "./past.js";

@@ -18,10 +18,10 @@ const HAS_GTE = 1;
 const HAS_LT = 2;
 
 /** What a commit does; keys in their form in memory. */
-export type Operation =
-  | KeyOperation
-  | DeleteRangeOperation
-  | { readonly kind: "mark"; readonly name: string };
+export type Operation = StateOperation | MarkOperation;
+
+/** What happens to entries. */
+export type StateOperation = KeyOperation | DeleteRangeOperation;
 
 /** What happens to one key. */
 export type KeyOperation = PutOperation | DeleteOperation;
@@ -44,6 +44,12 @@ export interface DeleteRangeOperation {
   readonly kind: "deleteRange";
   readonly gte: string | undefined;
   readonly lt: string | undefined;
+}
+
+/** Gives the state after the commit a name. */
+export interface MarkOperation {
+  readonly kind: "mark";
+  readonly name: string;
 }
 
 /** What the bytes of a payload turned out to be, as far as they were read. */
@@ -107,7 +113,7 @@ export class CommitWriter {
   }
 
   /** An operation whose value, if it has one, is encoded already. */
-  add(operation: KeyOperation | DeleteRangeOperation): void {
+  add(operation: StateOperation): void {
     if (operation.kind === "delete") this.delete(operation.key);
     else if (operation.kind === "deleteRange") this.deleteRange(operation.gte, operation.lt);
     else this.putStored(operation.key, operation.value, operation.expiry);

@@ -1,7 +1,6 @@
 // Going back: from a target to the state that it means.
 
 import { checkProperties, checkSignal } from "./arguments.js";
-import type { Mark } from "./entry.js";
 import { type FoldSource, fold, loadState } from "./fold.js";
 import type { Key, KeyCodec } from "./keys.js";
 import { Pace } from "./pace.js";
@@ -26,7 +25,6 @@ export interface PastSource<K extends Key> {
   readonly source: FoldSource;
   readonly present: Present;
   readonly keys: KeyCodec<K>;
-  readonly marks: ReadonlyMap<string, Mark>;
   readonly readOnly: boolean;
 }
 
@@ -61,13 +59,14 @@ export async function findPast<K extends Key>(
   target: ResolvedTarget,
   now: number,
 ): Promise<Destination> {
-  const { source, present, marks } = past;
+  const { source, present } = past;
   const { log } = source;
   if (target.kind === "offset" && target.offset >= present.endOffset) {
     throw await outOfReach(source, shownEnd(past), target);
   }
   if (!past.readOnly && isAwaited(past, target)) await log.sync();
-  const reach = { source, endOffset: shownEnd(past), now, marks: () => Promise.resolve(marks) };
+  const marks = () => Promise.resolve(present.marks);
+  const reach = { source, endOffset: shownEnd(past), now, marks };
   return await findDestination(target, reach);
 }
 
@@ -92,14 +91,14 @@ export function shownEnd<K extends Key>({ source, present }: PastSource<K>): num
 
 /** Whether what a target means may not be on stable storage yet: waiting still, or acknowledged at less than that. */
 function isAwaited<K extends Key>(
-  { source, marks }: PastSource<K>,
+  { source, present }: PastSource<K>,
   target: ResolvedTarget,
 ): boolean {
   const { log } = source;
   if (log.durableOffset === log.endOffset) return false;
   if (target.kind === "offset") return target.offset >= log.durableOffset;
   if (target.kind === "mark") {
-    const mark = marks.get(target.name);
+    const mark = present.marks.get(target.name);
     return mark !== undefined && mark.offset >= log.durableOffset;
   }
   // The first commit after that time. If there is none yet, those that wait may be at or before it.

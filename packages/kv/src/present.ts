@@ -5,30 +5,29 @@
 // read-only database goes ahead of the state, with commits that its writer makes.
 
 import type { CommitLog } from "./commit-log.js";
+import type { Mark } from "./entry.js";
 import { assert, databaseError } from "./errors.js";
-import type { DeleteRangeOperation, KeyOperation } from "./operations.js";
+import type { Operation } from "./operations.js";
 import type { PreImage, State } from "./state.js";
-
-/** What commits of the present can do. */
-export type PresentOperation = KeyOperation | DeleteRangeOperation;
 
 /** A commit that is not acknowledged yet, and what each of its operations took the place of, in order. */
 interface PendingCommit {
   readonly offset: number;
   /** Length of its payload. */
   readonly bytes: number;
-  readonly operations: readonly PresentOperation[];
+  readonly operations: readonly Operation[];
   readonly previous: readonly PreImage[];
   readonly acknowledged: Promise<number>;
 }
 
 /** Is told of the operations of a commit once they are applied. If the log rejects it, they are undone without a word. */
-export type Watcher = (operations: readonly PresentOperation[]) => void;
+export type Watcher = (operations: readonly Operation[]) => void;
 
 export class Present {
   readonly state: State;
   /** Told of each commit once it is acknowledged, with the length of its payload in bytes; must not throw. */
   onAcknowledged: (bytes: number) => void = () => undefined;
+  readonly #marks: Map<string, Mark>;
   readonly #log: CommitLog;
   /** Ascending by offset, from `#pendingFrom` on; what is before is done with. */
   #pending: PendingCommit[] = [];
@@ -37,9 +36,15 @@ export class Present {
   /** Told what each commit does, from its call on. */
   readonly #watchers = new Set<Watcher>();
 
-  /** `state` is that of all commits below `endOffset`. */
-  constructor(state: State, log: CommitLog, endOffset: number) {
+  /** `state` and `marks`, which it takes over, are those of all commits below `endOffset`. */
+  constructor(
+    state: State,
+    log: CommitLog,
+    endOffset: number,
+    marks: Map<string, Mark> = new Map(),
+  ) {
     this.state = state;
+    this.#marks = marks;
     this.#log = log;
     this.#endOffset = endOffset;
   }
@@ -56,6 +61,12 @@ export class Present {
 
   unwatch(watcher: Watcher): void {
     this.#watchers.delete(watcher);
+  }
+
+  /** By name. */
+  get marks(): ReadonlyMap<string, Mark> {
+    this.settle();
+    return this.#marks;
   }
 
   /** Count of commits that are not acknowledged. */
@@ -78,7 +89,8 @@ export class Present {
   #undo({ operations, previous }: PendingCommit): void {
     for (let i = operations.length - 1; i >= 0; i--) {
       const operation = operations[i];
-      if (operation !== undefined) this.state.revert(operation, previous[i]);
+      if (operation?.kind === "mark") this.#marks.delete(operation.name);
+      else if (operation !== undefined) this.state.revert(operation, previous[i]);
     }
   }
 
@@ -86,11 +98,7 @@ export class Present {
    * Appends a commit and applies it; resolves with its offset once it is acknowledged. `payload` is what `operations` are
    * in the log.
    */
-  commit(
-    payload: Uint8Array,
-    operations: readonly PresentOperation[],
-    sync: boolean,
-  ): Promise<number> {
+  commit(payload: Uint8Array, operations: readonly Operation[], sync: boolean): Promise<number> {
     this.settle();
     const offset = this.#log.endOffset;
     const acknowledged = this.#log.append(payload, { sync });
@@ -98,12 +106,19 @@ export class Present {
     if (this.#log.endOffset === offset) return this.#outcome(acknowledged, offset);
     assert(offset === this.#endOffset, "the state is that of the log's end when a commit comes");
     const time = this.#log.lastTime;
-    const previous = operations.map((operation) => this.state.apply(operation, offset, time));
+    const previous = operations.map((operation) => this.#apply(operation, offset, time));
     const bytes = payload.length;
     this.#pending.push({ offset, bytes, operations, previous, acknowledged });
     this.#endOffset = offset + 1;
     for (const watcher of this.#watchers) watcher(operations);
     return this.#outcome(acknowledged, offset);
+  }
+
+  #apply(operation: Operation, offset: number, time: number): PreImage {
+    if (operation.kind !== "mark") return this.state.apply(operation, offset, time);
+    assert(!this.#marks.has(operation.name), "a commit marks with a name that is new");
+    this.#marks.set(operation.name, { offset, time });
+    return undefined;
   }
 
   async #outcome(acknowledged: Promise<number>, offset: number): Promise<number> {

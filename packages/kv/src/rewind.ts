@@ -7,10 +7,10 @@ import { compareStates } from "./comparison.js";
 import { type Entry, hasExpired } from "./entry.js";
 import { DatabaseError } from "./errors.js";
 import type { Key } from "./keys.js";
-import type { DeleteRangeOperation, KeyOperation } from "./operations.js";
+import type { DeleteRangeOperation, KeyOperation, Operation } from "./operations.js";
 import { Pace } from "./pace.js";
 import { findPast, type PastSource, pinned } from "./past.js";
-import type { Present, PresentOperation } from "./present.js";
+import type { Present } from "./present.js";
 import type { State } from "./state.js";
 import { sameValue } from "./stored-value.js";
 import type { ResolvedTarget } from "./target.js";
@@ -98,10 +98,10 @@ class Notes {
     return last;
   }
 
-  readonly #watcher = (operations: readonly PresentOperation[]): void => {
+  readonly #watcher = (operations: readonly Operation[]): void => {
     for (const operation of operations) {
       if (operation.kind === "deleteRange") this.#cleared.push(operation);
-      else this.#touched.add(operation.key);
+      else if (operation.kind !== "mark") this.#touched.add(operation.key);
     }
   };
 

@@ -2,7 +2,7 @@
 // a fork, which costs nothing and stays as it is.
 
 import type { Entry } from "./entry.js";
-import type { DeleteRangeOperation, KeyOperation } from "./operations.js";
+import type { StateOperation } from "./operations.js";
 import { type KeyInterval, OrderedMap } from "./ordered-map.js";
 import { OrderedMapBuilder } from "./ordered-map-builder.js";
 
@@ -43,7 +43,7 @@ export class State {
   }
 
   /** Does what a commit does. Returns what `revert` needs to take it back. */
-  apply(operation: KeyOperation | DeleteRangeOperation, offset: number, time: number): PreImage {
+  apply(operation: StateOperation, offset: number, time: number): PreImage {
     const entries = this.#entries;
     if (operation.kind === "delete") return entries.delete(operation.key);
     if (operation.kind === "put") {
@@ -57,7 +57,7 @@ export class State {
   }
 
   /** Undoes an operation; all that came after it has been undone. `previous` is what `apply` returned, and of no more use. */
-  revert(operation: KeyOperation | DeleteRangeOperation, previous: PreImage): void {
+  revert(operation: StateOperation, previous: PreImage): void {
     if (previous instanceof State) this.#entries = previous.#entries;
     else if (operation.kind !== "deleteRange") this.#restore(operation.key, previous);
   }

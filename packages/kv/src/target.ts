@@ -9,7 +9,7 @@ export type Target =
   | { readonly offset: number }
   /** The state after the last commit at or before this time, in ms since the Unix epoch or as a Date. */
   | { readonly time: number | Date }
-  /** The state of everything before the mark of this name, the newest if there are several. */
+  /** The state of everything before the mark of this name. */
   | { readonly mark: string };
 
 export type ResolvedTarget =

@@ -1,18 +1,18 @@
 // What a transaction writes, in order: of what it does to one key, only the last counts, up to the next range
 // that it clears.
 
-import type { PresentOperation } from "./present.js";
+import type { StateOperation } from "./operations.js";
 
 export class TransactionWrites {
-  readonly #operations: PresentOperation[] = [];
+  readonly #operations: StateOperation[] = [];
   /** Where in it each key is that was written since the last range was cleared. */
   readonly #places = new Map<string, number>();
 
-  get operations(): readonly PresentOperation[] {
+  get operations(): readonly StateOperation[] {
     return this.#operations;
   }
 
-  add(operation: PresentOperation): void {
+  add(operation: StateOperation): void {
     if (operation.kind === "deleteRange") this.#places.clear();
     const place = operation.kind === "deleteRange" ? undefined : this.#places.get(operation.key);
     if (place !== undefined) {

@@ -3,8 +3,7 @@
 import { ByteWriter } from "./byte-writer.js";
 import { DatabaseError } from "./errors.js";
 import type { Key } from "./keys.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
-import type { PresentOperation } from "./present.js";
+import { COMMIT_BYTES_MAX, type StateOperation } from "./operations.js";
 import { deletionOf, type KeyBounds, type Range, resolveBounds } from "./range.js";
 import {
   hasKey,
@@ -79,7 +78,7 @@ export class Transaction<V = unknown, K extends Key = string> implements Reading
     this.#write(deletionOf(resolveBounds(range, this.#open.keys)));
   }
 
-  #write(operation: PresentOperation): void {
+  #write(operation: StateOperation): void {
     const { point, offset, writes } = this.#scope;
     point.state.apply(operation, offset, point.clock());
     writes.add(operation);

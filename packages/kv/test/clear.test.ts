@@ -4,7 +4,8 @@ import { type Database, type KeyBounds, restore } from "@tidemark/kv";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { KEY_BYTES_MAX } from "../src/keys.js";
-import { Present, type PresentOperation } from "../src/present.js";
+import type { StateOperation } from "../src/operations.js";
+import { Present } from "../src/present.js";
 import { State } from "../src/state.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { contents, freshPath, on, openBytes, openDatabase, refused, reopen } from "./fixture.js";
@@ -189,7 +190,7 @@ describe("clear", () => {
   });
 });
 
-type Step = PresentOperation | "acknowledge" | "reject" | "fork";
+type Step = StateOperation | "acknowledge" | "reject" | "fork";
 
 describe("the present", () => {
   test("is that of the commits that stand, whatever ranges were cleared and taken back", async () => {
@@ -253,7 +254,7 @@ interface Held {
   readonly expiry: number | undefined;
 }
 
-function applyTo(model: Map<string, Held>, operation: PresentOperation): void {
+function applyTo(model: Map<string, Held>, operation: StateOperation): void {
   if (operation.kind === "put") {
     model.set(operation.key, { value: operation.value, expiry: operation.expiry });
   } else if (operation.kind === "delete") model.delete(operation.key);
