@@ -28,7 +28,7 @@ export function endAll() {
  * @param {string} cwd
  * @param {readonly string[]} args
  * @param {{ limitMs: number, env?: Record<string, string> }} options
- * @returns {Promise<{ good: boolean, timedOut: boolean, output: string }>}
+ * @returns {Promise<{ good: boolean, status: number | null, timedOut: boolean, output: string }>}
  */
 export function runNode(cwd, args, { limitMs, env = {} }) {
   return new Promise((resolve, reject) => {
@@ -56,7 +56,7 @@ export function runNode(cwd, args, { limitMs, env = {} }) {
       // What a test has started and left behind goes too.
       end(child);
       running.delete(child);
-      resolve({ good: status === 0, timedOut, output });
+      resolve({ good: status === 0, status, timedOut, output });
     });
   });
 }

@@ -88,9 +88,13 @@ export class WorkingCopy {
     this.#originals.clear();
   }
 
-  /** Throws what the compiler says. */
-  async build() {
-    const args = ["node_modules/typescript/bin/tsc", "-b", "packages/wal", "packages/kv"];
+  /**
+   * Throws what the compiler says.
+   *
+   * @param {readonly string[]} projects
+   */
+  async build(projects = ["packages/wal", "packages/kv"]) {
+    const args = ["node_modules/typescript/bin/tsc", "-b", ...projects];
     const { good, output } = await runNode(this.#root, args, { limitMs: BUILD_MS_MAX });
     if (!good) throw new Error(`the copy does not compile:\n${output}`);
   }
@@ -115,6 +119,17 @@ export class WorkingCopy {
     if (timedOut) throw new Error(`${file} did not end within ${seconds} s:\n${output}`);
     if (!existsSync(reportFile)) throw new Error(`${file} could not be run:\n${output}`);
     return reportOf(JSON.parse(readFileSync(reportFile, "utf8")), good, `${file}:\n${output}`);
+  }
+
+  /**
+   * Runs a script of the copy with this Node.js.
+   *
+   * @param {readonly string[]} args
+   * @param {{ limitMs: number, env?: Record<string, string> }} options
+   */
+  run(args, { limitMs, env = {} }) {
+    const own = { TMPDIR: join(this.#folder, "tmp"), ...env };
+    return runNode(this.#root, args, { limitMs, env: own });
   }
 
   remove() {

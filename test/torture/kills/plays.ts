@@ -68,6 +68,7 @@ function somePlays(plays: readonly Play[], steps: number, random: Random): Play[
 export async function playAgain(played: Played, tally: KillTally): Promise<void> {
   if ("course" in played) return playCourse(played, tally);
   if ("relay" in played) return playRelay(played, tally);
+  if ("number" in played) return playOne(played, tally);
   const stage = await Stage.set(found(scenes.find(({ name }) => name === played.scene)));
   const { call, when } = played;
   try {

@@ -2,6 +2,8 @@
 
 /** Everything that says what was played. */
 export type Played =
+  /** The play of this number of all that follow from the seed. */
+  | { readonly seed: number; readonly number: number }
   | { readonly course: "log" | "database"; readonly seed: number; readonly lives: number }
   | { readonly relay: "log" | "database"; readonly seed: number; readonly turns: number }
   | {
@@ -10,14 +12,15 @@ export type Played =
       readonly when: "before" | "half" | "after";
     };
 
+export function replayLine(played: Played): string {
+  return `KILLS_REPLAY='${JSON.stringify(played)}' npx vitest run test/torture/replay.test.ts`;
+}
+
 export class KillViolation extends Error {
   override readonly name = "KillViolation";
 
   constructor(what: string, played: Played, options?: ErrorOptions) {
-    super(
-      `${what}\n  to play it again: KILLS_REPLAY='${JSON.stringify(played)}' npx vitest run test/torture/replay.test.ts`,
-      options,
-    );
+    super(`${what}\n  to play it again: ${replayLine(played)}`, options);
   }
 }
 

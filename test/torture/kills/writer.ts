@@ -90,6 +90,8 @@ async function run(job: Job): Promise<void> {
   else await restore(job.directory, job.destination, { offset: job.offset }, options);
 }
 
+// The terminal sends Ctrl-C to all processes: who started this one ends it.
+process.on("SIGINT", () => undefined);
 process.stdin.on("end", () => process.exit(1));
 process.stdin.resume();
 const job: Job = JSON.parse(process.argv[2] ?? "");

@@ -39,7 +39,7 @@ export class Reader implements Onlooker {
     try {
       this.#judge();
     } catch (error) {
-      if (!session.failing || !isExcused(error)) throw error;
+      if (!session.mayFail || !isExcused(error)) throw error;
     }
   }
 
@@ -69,7 +69,7 @@ export function startVerification(session: Session): void {
   session.beside(
     verification,
     ({ ok, damage }) => {
-      if (ok || session.failing || before.doubtful) return;
+      if (ok || session.mayFail || before.doubtful) return;
       throw new ProgramError(`verifying beside the writer: ${JSON.stringify(damage)}`);
     },
     isExcused,
@@ -84,7 +84,7 @@ export async function intrude(session: Session): Promise<void> {
     await Log.open(DIRECTORY, options);
   } catch (error) {
     if (error instanceof LogError && error.code === "LOG_LOCKED") return;
-    if (session.failing && session.isFailure(error)) return;
+    if (session.mayFail && session.isFailure(error)) return;
     throw error;
   }
   throw new ProgramError("a second writer opened the log");

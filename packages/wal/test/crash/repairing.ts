@@ -1,12 +1,12 @@
 // Repairs: what they say is what they do, done again they change nothing, and the log opens after them.
 
-import { Log, LogError, type RepairReport, repairLog, verifyLog } from "@tidemark/wal";
+import { LogError, type RepairReport, repairLog, verifyLog } from "@tidemark/wal";
 import type { SimulatedDisk } from "@tidemark/wal/testing";
 import type { Shown } from "./model.js";
 import { DIRECTORY, logOptions, type Program } from "./program.js";
 import { ProgramError } from "./program-error.js";
 import type { Session } from "./session.js";
-import { type Refusal, show, withLock } from "./show.js";
+import { openLog, type Refusal, show, withLock } from "./show.js";
 
 /** How a repair is refused that would have nothing to keep, or is not told what. */
 const HOPELESS = new Set([
@@ -33,7 +33,7 @@ export async function tryRepair(
     // It lasts.
     const left = copy.crash({ profile: "P3", choice: "" });
     const options = logOptions({ durability: "commit" }, () => 5_000_000);
-    return show(await Log.open(DIRECTORY, { ...options, fileSystem: left }));
+    return show(await openLog(left, options));
   } catch (error) {
     if (!(error instanceof LogError) || !HOPELESS.has(error.code)) throw error;
     return { refused: error.code, message: error.message };

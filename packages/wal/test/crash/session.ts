@@ -91,7 +91,7 @@ export class Session {
 
   /** What is known now. */
   facts(): Facts {
-    const { model, faults } = this;
+    const { model } = this;
     const log = this.#log;
     if (log !== undefined) {
       model.startMin = Math.max(model.startMin, log.startOffset);
@@ -99,17 +99,24 @@ export class Session {
       if (this.program.retentionBytes !== undefined)
         model.startMax = Math.max(model.startMax, log.acknowledgedOffset);
     }
-    const struck = (manner: string) =>
-      faults.some(({ hits, plan }) => hits > 0 && plan.manner === manner);
-    if (struck("reverts")) model.losePower();
-    if (struck("late")) model.doubtful = true;
+    if (this.#struck("reverts")) model.losePower();
+    if (this.#struck("late")) model.doubtful = true;
     return model.facts();
+  }
+
+  #struck(manner: string): boolean {
+    return this.faults.some(({ hits, plan }) => hits > 0 && plan.manner === manner);
+  }
+
+  /** Calls may fail: an error that comes a sync late outlasts its cause. */
+  get mayFail(): boolean {
+    return this.failing || this.model.doubtful;
   }
 
   /** Opens the log, again where calls failed, and holds what it shows against what was known. */
   async open(doing: string, known: Facts): Promise<void> {
     this.#log = undefined;
-    this.#log = await this.#opened(this.failing ? OPENINGS_MAX : 1);
+    this.#log = await this.#opened(this.mayFail ? OPENINGS_MAX : 1);
     this.mend();
     const shown = show(this.#log);
     this.model.restart(shown, this.#judged(doing, shown, known));
@@ -145,13 +152,13 @@ export class Session {
     const closed = await log.close().then(
       () => true,
       (error: unknown) => {
-        if (this.failing && error instanceof LogError) return false;
+        if (this.mayFail && error instanceof LogError) return false;
         throw error;
       },
     );
     if (closed && log.failure === undefined) {
       this.model.spare(this.model.count, true);
-      this.model.closed = !this.failing;
+      this.model.closed = !this.mayFail;
     }
     this.#log = undefined;
     for (const onlooker of this.onlookers) this.#heed(() => onlooker.lookAtRest());
@@ -186,6 +193,7 @@ export class Session {
 
   /** Ends what makes calls fail. */
   mend(): void {
+    if (this.#struck("late")) this.model.doubtful = true;
     for (const fault of this.faults) fault.lift();
     this.faults = [];
     this.disk.capacityBytes = Number.POSITIVE_INFINITY;
@@ -221,10 +229,10 @@ export class Session {
     isExcused: (error: unknown) => boolean,
   ): void {
     const life = this.#life;
-    const { failing } = this;
+    const { mayFail } = this;
     this.#keep(
       promise.then(done).catch((error: unknown) => {
-        if (life !== this.#life || ((failing || this.failing) && isExcused(error))) return;
+        if (life !== this.#life || ((mayFail || this.mayFail) && isExcused(error))) return;
         throw error;
       }),
     );
