@@ -4,6 +4,7 @@
 import type { LogRecord } from "@tidemark/wal";
 import { ClearedRanges, type ClearedSweep } from "./cleared-ranges.js";
 import type { Mark, SnapshotEntry } from "./entry.js";
+import { KeyTable } from "./key-table.js";
 import type { KeyKind } from "./keys.js";
 import type { Operation } from "./operations.js";
 import type { Pace } from "./pace.js";
@@ -29,7 +30,7 @@ export class Delta {
   readonly marks = new Map<string, Mark>();
   readonly #keys: KeyKind;
   readonly #hold: (value: StoredValue) => StoredValue;
-  readonly #changes = new Map<string, Change>();
+  readonly #changes = new KeyTable<Change>();
   readonly #cleared = new ClearedRanges();
   #sequence = 0;
   /** The commit of which some has been taken in. */
@@ -91,7 +92,7 @@ export class Delta {
 
   /** What to merge with the entries before. Nothing more may be applied until that is done. */
   async sorted(pace: Pace): Promise<SortedDelta> {
-    const keys = await sortKeys([...this.#changes.keys()], pace);
+    const keys = await sortKeys(this.#changes.runs, pace);
     return new SortedDelta(keys, this.#changes, this.#cleared.sweep());
   }
 }
@@ -99,17 +100,13 @@ export class Delta {
 /** A delta in key order, to be gone through once: merged, or key by key. */
 export class SortedDelta {
   readonly #keys: readonly string[];
-  readonly #changes: ReadonlyMap<string, Change>;
+  readonly #changes: KeyTable<Change>;
   readonly #cleared: ClearedSweep;
   #merged: SnapshotEntry[] = [];
   /** Where going through it key by key has come to. */
   #next = 0;
 
-  constructor(
-    keys: readonly string[],
-    changes: ReadonlyMap<string, Change>,
-    cleared: ClearedSweep,
-  ) {
+  constructor(keys: readonly string[], changes: KeyTable<Change>, cleared: ClearedSweep) {
     this.#keys = keys;
     this.#changes = changes;
     this.#cleared = cleared;

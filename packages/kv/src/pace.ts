@@ -2,9 +2,18 @@
 
 const SLICE_MS = 5;
 
+/** Who rests, in order. One goes on in each turn of the event loop, so that several together hold it no longer. */
+const resting: (() => void)[] = [];
+
+function wakeNext(): void {
+  resting.shift()?.();
+  if (resting.length > 0) setImmediate(wakeNext);
+}
+
 export class Pace {
   readonly #signal: AbortSignal | undefined;
-  #restedAt = performance.now();
+  /** The first slice begins with a rest: many may begin at once. */
+  #restedAt = Number.NEGATIVE_INFINITY;
 
   /** `signal` ends the work at the next rest, with its reason. */
   constructor(signal?: AbortSignal) {
@@ -19,7 +28,10 @@ export class Pace {
 
   /** Lets everything else that is ready run first. Throws the signal's reason once it is aborted. */
   async rest(): Promise<void> {
-    await new Promise((resolve) => setImmediate(resolve));
+    await new Promise<void>((resolve) => {
+      resting.push(resolve);
+      if (resting.length === 1) setImmediate(wakeNext);
+    });
     this.#signal?.throwIfAborted();
     this.#restedAt = performance.now();
   }

@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { ClearedRanges } from "../src/cleared-ranges.js";
 import { Delta } from "../src/delta.js";
 import type { SnapshotEntry } from "../src/entry.js";
+import { KeyTable, RUN_LENGTH } from "../src/key-table.js";
 import { CommitWriter, type Operation } from "../src/operations.js";
 import { Pace } from "../src/pace.js";
 import { sortKeys } from "../src/sorted-keys.js";
@@ -162,11 +163,19 @@ describe("cleared ranges", () => {
   });
 });
 
+/** The keys of a table that were set in this order. */
+function runsOf(keys: readonly string[]): readonly (readonly string[])[] {
+  const table = new KeyTable<number>();
+  for (const [at, name] of keys.entries()) table.set(name, at);
+  return table.runs;
+}
+
 describe("sorting keys in slices", () => {
   test("gives the order of code units", async () => {
     const keys = Array.from({ length: 20_000 }, (_, n) => `k${(n * 7919) % 20_011}`);
-    expect(await sortKeys([...keys], new Pace())).toEqual([...keys].sort());
-    expect(await sortKeys([...keys].sort(), new Pace())).toEqual([...keys].sort());
+    const sorted = keys.toSorted();
+    expect(await sortKeys(runsOf(keys), new Pace())).toEqual(sorted);
+    expect(await sortKeys(runsOf(sorted), new Pace())).toEqual(sorted);
     expect(await sortKeys([], new Pace())).toEqual([]);
   });
 
@@ -174,8 +183,37 @@ describe("sorting keys in slices", () => {
     const controller = new AbortController();
     const pace = new Pace(controller.signal);
     const keys = Array.from({ length: 300_000 }, (_, n) => `k${(n * 7919) % 300_007}`);
-    const sorting = sortKeys(keys, pace);
+    const sorting = sortKeys(runsOf(keys), pace);
     controller.abort(new Error("enough"));
     await expect(sorting).rejects.toThrow("enough");
+  });
+});
+
+describe("a table of keys", () => {
+  test("has what a Map has, and each key once in the order of its first setting", () => {
+    const name = fc.oneof(
+      fc.string({ maxLength: 3 }),
+      fc.string({ minLength: 30, maxLength: 200 }),
+    );
+    fc.assert(
+      fc.property(fc.array(fc.tuple(name, fc.nat())), (settings) => {
+        const [table, map] = [new KeyTable<number>(), new Map<string, number>()];
+        for (const [set, value] of settings) {
+          table.set(set, value);
+          map.set(set, value);
+        }
+        expect(table.runs.flat()).toEqual([...map.keys()]);
+        for (const [set, value] of map) expect(table.get(set)).toBe(value);
+        table.clear();
+        expect([table.runs, table.get("")]).toEqual([[], undefined]);
+      }),
+    );
+  });
+
+  test("keeps its runs short", () => {
+    const keys = Array.from({ length: 10_000 }, (_, n) => `k${n}`);
+    const runs = runsOf([...keys, ...keys]);
+    expect(runs.flat()).toEqual(keys);
+    expect(Math.max(...runs.map(({ length }) => length))).toBe(RUN_LENGTH);
   });
 });
