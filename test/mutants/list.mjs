@@ -5,6 +5,7 @@
 import { commits } from "./planted/commits.mjs";
 import { database } from "./planted/database.mjs";
 import { databaseCrashes } from "./planted/database-crashes.mjs";
+import { fileSystem } from "./planted/file-system.mjs";
 import { formats } from "./planted/formats.mjs";
 import { locks } from "./planted/locks.mjs";
 import { reading } from "./planted/reading.mjs";
@@ -34,6 +35,7 @@ export const mutants = [
   ...segments,
   ...reading,
   ...formats,
+  ...fileSystem,
   ...locks,
   ...database,
   ...databaseCrashes,

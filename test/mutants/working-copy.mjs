@@ -20,7 +20,12 @@ import { runNode } from "./child-processes.mjs";
 const BUILD_MS_MAX = 120_000;
 
 /** The same programs by chance in each run, and not for long. */
-const CRASH_ENVIRONMENT = { CRASH_SEED: "1", CRASH_SECONDS: "10", CRASH_REPLAY: "" };
+const CRASH_ENVIRONMENT = {
+  CRASH_SEED: "1",
+  CRASH_SECONDS: "10",
+  CRASH_REPLAY: "",
+  FUZZ_SECONDS: "15",
+};
 
 /**
  * @typedef {object} Report what became of some tests
@@ -93,7 +98,7 @@ export class WorkingCopy {
    *
    * @param {readonly string[]} projects
    */
-  async build(projects = ["packages/wal", "packages/kv"]) {
+  async build(projects = ["packages/wal", "packages/kv", "test/fuzz"]) {
     const args = ["node_modules/typescript/bin/tsc", "-b", ...projects];
     const { good, output } = await runNode(this.#root, args, { limitMs: BUILD_MS_MAX });
     if (!good) throw new Error(`the copy does not compile:\n${output}`);

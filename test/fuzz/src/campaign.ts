@@ -97,9 +97,12 @@ export class Campaign {
   }
 }
 
+/** What a heap may grow by without anything being wrong: garbage that is not collected yet. */
+const HEAP_SLACK_BYTES = 80 * 1024 * 1024;
+
 /** What is wrong with how a target takes an input; undefined if nothing is. */
 export async function judge(target: Target, input: Input): Promise<string | undefined> {
-  const before = getHeapStatistics().external_memory;
+  const before = getHeapStatistics();
   try {
     const judging = target.judge(input);
     if (judging !== undefined) {
@@ -111,7 +114,13 @@ export async function judge(target: Target, input: Input): Promise<string | unde
     if (error instanceof Wrong) return error.message;
     return `an error that has no type: ${error instanceof Error ? error.stack : String(error)}`;
   }
-  const bytes = getHeapStatistics().external_memory - before;
+  const after = getHeapStatistics();
+  const bytes = after.external_memory - before.external_memory;
   const bytesMax = target.bytesMax(sizeOf(input));
-  return bytes <= bytesMax ? undefined : `takes ${bytes} bytes of memory, more than ${bytesMax}`;
+  if (bytes > bytesMax) return `takes ${bytes} bytes of memory, more than ${bytesMax}`;
+  const heapBytes = after.used_heap_size - before.used_heap_size;
+  const heapBytesMax = HEAP_SLACK_BYTES + bytesMax;
+  if (heapBytes > heapBytesMax)
+    return `takes ${heapBytes} bytes of heap, more than ${heapBytesMax}`;
+  return undefined;
 }

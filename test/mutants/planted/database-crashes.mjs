@@ -70,7 +70,7 @@ export const databaseCrashes = [
     edits: [
       [
         "if (base.endOffset > endOffset || base.endOffset < firstOffset(source)) continue;",
-        "if (base.endOffset > source.log.endOffset || base.endOffset < firstOffset(source)) continue;",
+        "if (base.endOffset > Math.max(endOffset, source.log.endOffset) || base.endOffset < firstOffset(source)) continue;",
       ],
       ["log.records({ from, to })", "log.records({ from, to: Math.max(from, to) })"],
     ],
@@ -110,11 +110,11 @@ export const databaseCrashes = [
   {
     name: "pre-image-missing",
     breaks: "a rejected deletion is not undone",
-    file: PRESENT,
+    file: "packages/kv/src/state.ts",
     edits: [
       [
-        "    if (value === undefined) return this.state.delete(key);\n",
-        "    if (value === undefined) {\n      this.state.delete(key);\n      return undefined;\n    }\n",
+        'if (operation.kind === "delete") return entries.delete(operation.key);',
+        'if (operation.kind === "delete") {\n      entries.delete(operation.key);\n      return undefined;\n    }',
       ],
     ],
     tests: [faults("fault 67:")],

@@ -27,8 +27,8 @@ export const database = [
     file: PRESENT,
     edits: [
       [
-        "for (let i = changes.length - 1; i >= 0; i--) {",
-        "for (let i = 0; i < changes.length; i++) {",
+        "for (let i = operations.length - 1; i >= 0; i--) {",
+        "for (let i = 0; i < operations.length; i++) {",
       ],
     ],
     tests: [kv("present"), kv("rejection")],

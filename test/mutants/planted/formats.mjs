@@ -1,6 +1,6 @@
 // Planted in the codecs and in the calls that everything stands on.
 
-import { codecs, fileSystem, log } from "./tests.mjs";
+import { codecs, fuzz, kv, log } from "./tests.mjs";
 
 const BATCH = "packages/wal/src/batch.ts";
 
@@ -51,22 +51,49 @@ export const formats = [
     tests: [log("corruption", "fault 11:")],
   },
   {
-    name: "short-write-accepted",
-    breaks: "a write that wrote a part counts as done",
-    file: "packages/wal/src/file-system.ts",
+    name: "manifest-length-believed",
+    breaks: "the counts in a manifest are believed where the file is shorter or longer",
+    file: "packages/wal/src/manifest.ts",
     edits: [
       [
-        'const count = await file.write(rest, position + written);\n    if (count <= 0) throw new FileSystemError("write", file.path, "EIO");\n    written += count;',
-        'const count = await file.write(rest, position + written);\n    if (count <= 0) throw new FileSystemError("write", file.path, "EIO");\n    written += Math.max(count, rest.length);',
+        'if (length !== bytes.length) return invalid("counts do not match length", length, bytes.length);',
+        "",
       ],
     ],
-    tests: [log("environment", "fault 42:")],
+    tests: [fuzz],
   },
   {
-    name: "thread-forgets-sync",
-    breaks: "the commit thread writes and does not sync",
-    file: "packages/wal/src/node/commit-thread.ts",
-    edits: [["      fdatasyncSync(fd);\n", "      if (fd < 0) fdatasyncSync(fd);\n"]],
-    tests: [fileSystem("committer")],
+    name: "index-disorder-believed",
+    breaks: "an index with right checksums may lead out of its store, or backwards",
+    file: "packages/wal/src/batch-index.ts",
+    edits: [
+      [
+        "const reason = mismatchIn(bytes, expected) ?? disorderIn(bytes, expected);",
+        "const reason = mismatchIn(bytes, expected) ?? disorderIn(bytes.subarray(0, 64), { ...expected, endOffset: expected.baseOffset });",
+      ],
+    ],
+    tests: [fuzz],
+  },
+  {
+    name: "claimed-elements-believed",
+    breaks: "an array in a value takes the memory that it claims",
+    file: "packages/kv/src/value-decoder.ts",
+    edits: [["if (this.#budget < 0) throw", "if (this.#budget < -(2 ** 40)) throw"]],
+    tests: [kv("values"), fuzz],
+  },
+  {
+    name: "snapshot-order-unchecked",
+    breaks: "keys of a snapshot file may come in any order",
+    file: "packages/kv/src/snapshot-reader.ts",
+    edits: [["entry.key <= this.#lastKey", 'entry.key + "\uffff" <= this.#lastKey']],
+    tests: [fuzz],
+  },
+  {
+    name: "examined-before-its-time",
+    breaks:
+      "verifying and repairing pass over records that nobody can read, since they are older than their segment",
+    file: "packages/wal/src/examine.ts",
+    edits: [["const time = header === undefined ? segment.createdAt : 0;", "const time = 0;"]],
+    tests: [log("verify", "claims to be younger than its records")],
   },
 ];

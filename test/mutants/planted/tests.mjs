@@ -15,3 +15,5 @@ export const crash = testsIn("packages/wal/test/crash");
 export const fileSystem = testsIn("packages/wal/test/file-system");
 export const log = testsIn("packages/wal/test/log");
 export const kv = testsIn("packages/kv/test");
+export const fidelity = testsIn("test/fidelity")("fidelity");
+export const fuzz = testsIn("test/fuzz")("fuzz", "whatever is decoded");

@@ -13,10 +13,16 @@ export interface DiskCall {
   readonly path: string;
   /** The process that calls, as its `identity` names it. */
   readonly pid: number;
+  /** Of a rename: what is renamed; `path` is the name that it gets. */
+  readonly from?: string;
   /** Of a write. */
   readonly position?: number;
+  /** Of a write, in bytes; of a truncation the size that the file gets. */
   readonly length?: number;
 }
+
+/** What a call is about, besides its path. */
+export type CallDetails = Pick<DiskCall, "from" | "length">;
 
 /** Told of each call that changes the disk: before it, and after it while nobody knows its outcome yet. */
 export interface DiskWatcher {
@@ -95,15 +101,21 @@ export class ProcessCalls {
     return turns(1 + order.below(4));
   }
 
-  async do<T>(call: FileSystemCall, path: string, work: () => T): Promise<T> {
+  async do<T>(call: FileSystemCall, path: string, work: () => T, about?: CallDetails): Promise<T> {
     const turn = this.turn();
     if (turn !== undefined) await turn;
-    return this.doSync(call, path, false, work);
+    return this.doSync(call, path, false, work, about);
   }
 
-  doSync<T>(call: FileSystemCall, path: string, isClosed: boolean, work: () => T): T {
+  doSync<T>(
+    call: FileSystemCall,
+    path: string,
+    isClosed: boolean,
+    work: () => T,
+    about?: CallDetails,
+  ): T {
     if (isClosed) throw this.error(call, path, "EBADF");
-    return this.#watched({ call, path, pid: this.pid }, () => {
+    return this.#watched({ call, path, pid: this.pid, ...about }, () => {
       const fault = this.#fault(call, path);
       if (fault === undefined) return work();
       if (fault.manner === "done") work();

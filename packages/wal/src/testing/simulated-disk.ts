@@ -212,7 +212,7 @@ export class SimulatedDisk implements FileSystem {
   }
 
   rename(from: string, to: string): Promise<void> {
-    return this.#calls.do("rename", to, () => {
+    const work = () => {
       const { state } = this.#shared;
       const [source, target] = [this.#place("rename", from), this.#place("rename", to)];
       const node = source.directory.entries.get(source.name);
@@ -222,7 +222,8 @@ export class SimulatedDisk implements FileSystem {
       if (replaced?.kind === "file" && replaced !== node) state.free(replaced);
       const set = { name: target.name, node };
       target.directory.change({ step: state.nextStep(), removed: source.name, set });
-    });
+    };
+    return this.#calls.do("rename", to, work, { from });
   }
 
   unlink(path: string): Promise<void> {

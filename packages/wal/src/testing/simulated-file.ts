@@ -60,9 +60,8 @@ export class SimulatedFile implements File {
     const turn = this.#calls.turn();
     if (turn !== undefined) await turn;
     this.#checkWritable("truncate");
-    this.#calls.doSync("truncate", this.path, false, () => {
-      this.#node.truncate(length, this.#calls.nextStep());
-    });
+    const cut = () => this.#node.truncate(length, this.#calls.nextStep());
+    this.#calls.doSync("truncate", this.path, false, cut, { length });
   }
 
   close(): Promise<void> {

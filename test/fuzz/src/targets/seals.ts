@@ -18,7 +18,7 @@ export function sealRange(bytes: Uint8Array, from: number, to: number, at: numbe
 
 export function sealManifest(bytes: Uint8Array, random: Random): void {
   if (bytes.length < 132) return;
-  if (!random.oneIn(8)) {
+  if (!random.oneIn(3)) {
     writeU32(bytes, 12, bytes.length);
     const rest = bytes.length - 132;
     // Counts that fit the length: as many segments as before, if there is room for them.
