@@ -16,7 +16,7 @@ import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
 import { listMarks, type NamedMark } from "./marks.js";
 import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { type AtOptions, checkAtOptions, type PastSource, viewOfPast } from "./past.js";
+import { type AtOptions, checkAtOptions, type PastSource, pastStates, viewOfPast } from "./past.js";
 import { Present } from "./present.js";
 import type { KeyBounds, Range } from "./range.js";
 import {
@@ -85,7 +85,8 @@ export class Database<V = unknown, K extends Key = string>
     });
     this.#present.onAcknowledged = (bytes) => this.#checkpoints.committed(bytes);
     if (!options.readOnly) this.#checkpoints.opened();
-    this.#past = { source, present: this.#present, keys, readOnly: options.readOnly };
+    const { readOnly } = options;
+    this.#past = { source, present: this.#present, keys, readOnly, states: pastStates(source) };
   }
 
   /**
@@ -261,8 +262,10 @@ export class Database<V = unknown, K extends Key = string>
 
   /**
    * The database as it was after a commit, at a time or at a mark, built in memory from the nearest snapshot file and
-   * the log; what is not durable yet is waited for, and only that. At a time of which
-   * more may come (this very ms), it is the state so far. Rejects with `KV_TARGET_OUT_OF_RANGE`, which says
+   * the log, in slices; what is not durable yet is waited for, and only that. At a time of which
+   * more may come (this very ms), it is the state so far. Views of the same commit share one state, which takes the
+   * memory of a database of its own while one of them is held and not closed; up to four of those asked for last, and
+   * together about 64 MiB, are kept longer, so that asking again costs nothing. Rejects with `KV_TARGET_OUT_OF_RANGE`, which says
    * what can be reached (a time to come cannot), `KV_INVALID_ARGUMENT`, `KV_CORRUPT`, `KV_IO`, `KV_CLOSED`, the
    * signal's reason or, where what is waited for does not become durable, `KV_NO_SPACE` or `KV_FAILED`.
    */
@@ -397,6 +400,7 @@ export class Database<V = unknown, K extends Key = string>
   async #close(): Promise<void> {
     this.#checkpoints.stop();
     await this.#work.stop();
+    this.#past.states.clear();
     try {
       await this.#opened.log.close();
     } catch (error) {

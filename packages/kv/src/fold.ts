@@ -241,6 +241,8 @@ async function* mergedBatches(
 /** A state in memory, and the marks of all commits in it. */
 export interface LoadedState {
   readonly state: State;
+  /** About what it takes of memory, in bytes. */
+  readonly bytes: number;
   readonly marks: Map<string, Mark>;
 }
 
@@ -252,5 +254,5 @@ export async function loadState(folding: Folding): Promise<LoadedState> {
       builder.append(key, { value, offset, time, expiry });
     }
   }
-  return { state: builder.build(), marks: folding.marks() };
+  return { state: builder.build(), bytes: builder.bytes, marks: folding.marks() };
 }

@@ -4,6 +4,7 @@ import { checkProperties, checkSignal } from "./arguments.js";
 import { type FoldSource, fold, loadState } from "./fold.js";
 import type { Key, KeyCodec } from "./keys.js";
 import { Pace } from "./pace.js";
+import { PastStates } from "./past-states.js";
 import type { Present } from "./present.js";
 import { type Destination, findDestination, outOfReach } from "./reach.js";
 import type { ResolvedTarget } from "./target.js";
@@ -26,6 +27,8 @@ export interface PastSource<K extends Key> {
   readonly present: Present;
   readonly keys: KeyCodec<K>;
   readonly readOnly: boolean;
+  /** States that were built, of the source. */
+  readonly states: PastStates;
 }
 
 /** The state that a target means, once it is durable. `now` is the time in ms that a time may not exceed. */
@@ -35,9 +38,7 @@ export async function viewOfPast<V, K extends Key>(
   now: number,
   signal: AbortSignal,
 ): Promise<View<V, K>> {
-  return await pinned(past, async () =>
-    buildView(past, await findPast(past, target, now), new Pace(signal)),
-  );
+  return await pinned(past, async () => viewAt(past, await findPast(past, target, now), signal));
 }
 
 /** Runs something during which what was found in reach stays there. */
@@ -70,18 +71,27 @@ export async function findPast<K extends Key>(
   return await findDestination(target, reach);
 }
 
-async function buildView<V, K extends Key>(
-  { source, present, keys }: PastSource<K>,
+async function viewAt<V, K extends Key>(
+  { source, present, keys, states }: PastSource<K>,
   { offset, time }: Destination,
-  pace: Pace,
+  signal: AbortSignal,
 ): Promise<View<V, K>> {
   const { log } = source;
   if (offset + 1 === present.endOffset && offset >= log.startOffset) {
     const { time: commitTime } = log.read(offset);
     return new View(present.state.fork(), keys, offset, time ?? commitTime);
   }
-  const folded = await fold(source, offset + 1, { pace }, loadState);
-  return new View(folded.result.state, keys, offset, time ?? folded.time);
+  const built = await states.get(offset, signal);
+  return new View(built.state, keys, offset, time ?? built.time);
+}
+
+/** The states of the past that are shared. */
+export function pastStates(source: FoldSource): PastStates {
+  return new PastStates(async (offset, signal) => {
+    const pace = new Pace(signal);
+    const { result, time } = await fold(source, offset + 1, { pace }, loadState);
+    return { state: result.state, bytes: result.bytes, time };
+  });
 }
 
 /** The end of what is acknowledged and shown: pending commits lie above, and those that a reader's log learned of since. */

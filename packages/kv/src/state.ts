@@ -77,12 +77,18 @@ export class State {
   }
 }
 
+/** What an entry takes of memory besides its key and value: about, in bytes. */
+const ENTRY_OVERHEAD = 100;
+
 /** Builds a state from entries in key order. */
 export class StateBuilder {
   readonly #entries = new OrderedMapBuilder<Entry>(expiryOf);
+  /** About what the entries so far take of memory, in bytes. */
+  bytes = 0;
 
   append(key: string, entry: Entry): void {
     this.#entries.append(key, entry);
+    this.bytes += ENTRY_OVERHEAD + key.length + entry.value.length;
   }
 
   build(): State {

@@ -1,5 +1,6 @@
 // A view: the database as it was at one offset, in memory, for as long as someone holds it.
 
+import { DatabaseError } from "./errors.js";
 import type { Key, KeyCodec } from "./keys.js";
 import type { Range } from "./range.js";
 import {
@@ -16,19 +17,22 @@ import {
 } from "./reading.js";
 import type { State } from "./state.js";
 
-/** A state that does not change. It is let go of by not being referred to; closing the database does not end it. */
-export class View<V = unknown, K extends Key = string> implements Reading<V, K> {
+/**
+ * A state that does not change. It is let go of by `close`, or by not being referred to; closing the database does not
+ * end it.
+ */
+export class View<V = unknown, K extends Key = string> implements Reading<V, K>, Disposable {
   /** Offset of the last commit included; one below the first offset of the log if there is none. */
   readonly offset: number;
   /** Time in ms as of which it is: keys whose expiry had come by then are gone. */
   readonly time: number;
-  readonly #point: ReadPoint<K>;
+  #held: ReadPoint<K> | undefined;
 
   /** Made by `Database.snapshot` and `Database.at`. */
   constructor(state: State, keys: KeyCodec<K>, offset: number, time: number) {
     this.offset = offset;
     this.time = time;
-    this.#point = { state, keys, clock: () => time };
+    this.#held = { state, keys, clock: () => time };
   }
 
   get size(): number {
@@ -61,5 +65,19 @@ export class View<V = unknown, K extends Key = string> implements Reading<V, K> 
 
   values(range?: Range<K>): IterableIterator<V> {
     return readOnlyValues(this.#point, range);
+  }
+
+  /** Lets go of the state: from now on reading throws `KV_CLOSED`. Iterators that were begun go on. */
+  close(): void {
+    this.#held = undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  get #point(): ReadPoint<K> {
+    if (this.#held !== undefined) return this.#held;
+    throw new DatabaseError("KV_CLOSED", "this view is closed");
   }
 }
