@@ -356,7 +356,7 @@ describe("snapshot files", () => {
     expect(contents(db)).toEqual(finalContents);
   });
 
-  test("of a later format are refused: a later version wrote here", async () => {
+  test("fault 63: of a later format are refused: a later version wrote here", async () => {
     const directory = await closedDatabase();
     const [, newest] = snapshotFiles(directory) as [string, string];
     const bytes = readFileSync(newest);

@@ -1,6 +1,7 @@
 // Many appends in flight, with all that may go on meanwhile: offsets in call order, and each acknowledged
 // when its durability says so.
 
+import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Log } from "@tidemark/wal";
@@ -21,14 +22,21 @@ import {
 } from "./fixture.js";
 import { batchesOf, manifestOf } from "./store-bytes.js";
 
-/** Whether a promise has settled, once everything that could has had its turn. */
+/** Rounds through the thread pool and the disk: whatever was to be done before them has been. */
+const ROUNDS = 5;
+
+/** Whether a promise has settled, once everything that could has had its turn, calls of the disk among it. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   let settled = false;
   const note = () => {
     settled = true;
   };
   promise.then(note, note);
-  for (let turn = 0; turn < 20; turn++) await setImmediate();
+  const file = join(temporaryDirectory(), "round");
+  for (let round = 0; round < ROUNDS; round++) {
+    await writeFile(file, "as slow as what the log might be doing", { flush: true });
+    await setImmediate();
+  }
   return settled;
 }
 
