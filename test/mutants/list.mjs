@@ -7,6 +7,7 @@ import { database } from "./planted/database.mjs";
 import { databaseCrashes } from "./planted/database-crashes.mjs";
 import { fileSystem } from "./planted/file-system.mjs";
 import { formats } from "./planted/formats.mjs";
+import { history } from "./planted/history.mjs";
 import { locks } from "./planted/locks.mjs";
 import { reading } from "./planted/reading.mjs";
 import { recovery } from "./planted/recovery.mjs";
@@ -39,4 +40,5 @@ export const mutants = [
   ...locks,
   ...database,
   ...databaseCrashes,
+  ...history,
 ];

@@ -227,4 +227,26 @@ export const recovery = [
     edits: [["  await fileSystem.syncDirectory(aside);\n", ""]],
     tests: [log("power-cut", "fault 39:")],
   },
+  {
+    name: "sealed-header-mended-alone",
+    breaks:
+      "a repair writes the damaged header of a sealed segment anew although records are gone too",
+    file: "packages/wal/src/examine.ts",
+    edits: [
+      ["}`,\n  };\n  return { ...found, headerOnly: false,", "}`,\n  };\n  return { ...found,"],
+    ],
+    tests: [log("repair", "whose header is damaged keeps no more than the records that are there")],
+  },
+  {
+    name: "header-mended-below-floor",
+    breaks: "a repair writes a damaged header anew although records below the floor are gone too",
+    file: "packages/wal/src/examine.ts",
+    edits: [
+      [
+        "at least`,\n  };\n  return { ...found, headerOnly: false,",
+        "at least`,\n  };\n  return { ...found,",
+      ],
+    ],
+    tests: [log("repair", "whose header is damaged keeps no more than the records that are there")],
+  },
 ];

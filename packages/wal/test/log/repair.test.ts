@@ -1,7 +1,15 @@
 // repairLog and verifyLog: what they find, keep, set aside and say, and that a repair cut off at any step can be
 // done again. Damage of every kind is in corruption.test.ts and files.test.ts; here it is what comes after.
 
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { basename, join } from "node:path";
 import { type RepairOptions, type RepairReport, repairLog, verifyLog } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
@@ -17,7 +25,7 @@ import {
   refusal,
   storeNames,
 } from "./fixture.js";
-import { batchesOf, flip, resize } from "./store-bytes.js";
+import { batchesOf, flip, pick, resize, zero } from "./store-bytes.js";
 
 const COUNT = 160;
 
@@ -111,6 +119,27 @@ describe("repairLog", () => {
     expect(report).toMatchObject({ changed: true, lost: undefined });
     await expectRepaired(directory, 0, COUNT);
   });
+
+  test.each([
+    ["sealed", 1],
+    ["active", -1],
+  ])(
+    "of a %s segment whose header is damaged keeps no more than the records that are there",
+    async (_, index) => {
+      let offset = 0;
+      const directory = await damagedBy((path) => {
+        const damaged = store(path, index);
+        const last = pick(batchesOf(damaged), -2);
+        offset = last.header.firstOffset;
+        zero(damaged, last.position, statSync(damaged).size);
+        flip(damaged, 50);
+      });
+      const report = await repairLog(directory);
+      expect(report.kept).toEqual({ from: 0, to: offset });
+      expect(report.lost).toEqual({ from: offset, to: COUNT });
+      await expectRepaired(directory, 0, offset);
+    },
+  );
 
   test("rebuilds a lost manifest from the stores", async () => {
     const directory = await damagedBy((path) => rmSync(join(path, "MANIFEST")));
