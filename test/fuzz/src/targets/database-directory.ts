@@ -1,7 +1,13 @@
 // A whole database: opened for reading and for writing, and gone back in. What it shows has to be the state at
 // the offset where it says that it is.
 
-import { Database, DatabaseError, type DatabaseOptions, type View } from "@tidemark/kv";
+import {
+  Database,
+  DatabaseError,
+  type DatabaseOptions,
+  type View,
+  verifyDatabase,
+} from "@tidemark/kv";
 import { SimulatedDisk } from "@tidemark/wal/testing";
 import type { Input } from "../input.js";
 import { demand, type Target } from "../target.js";
@@ -50,7 +56,10 @@ async function put(database: Database, count: number): Promise<void> {
   for (let i = 0; i < count; i++) {
     const at = database.endOffset;
     if (i % 4 === 3) await database.del(`key ${at % 7}`);
-    else await database.put(`key ${at % 11}`, { at, text: "v".repeat(30 + 13 * (at % 20)) });
+    else {
+      const text = "v".repeat(30 + 13 * (at % 20));
+      await database.put(`key ${at % 11}`, { at, text }, at % 5 === 0 ? { ttl: 1e9 } : {});
+    }
     states.set(database.endOffset, textOf(database) ?? "");
   }
 }
@@ -65,6 +74,10 @@ async function makeImages(): Promise<void> {
     await put(database, 6 + 9 * round);
     take(disk, database.endOffset, false);
     await database.checkpoint();
+    await database.mark(`mark ${round}`);
+    states.set(database.endOffset, textOf(database) ?? "");
+    await database.clear({ gte: "key 3", lt: "key 5" });
+    states.set(database.endOffset, textOf(database) ?? "");
     await put(database, 2);
     take(disk, database.endOffset, false);
     const { endOffset } = database;
@@ -123,23 +136,53 @@ async function goBack(database: Database, input: Input): Promise<void> {
   }
 }
 
-async function write(disk: SimulatedDisk, input: Input): Promise<void> {
+/** What the log tells of the past, from one end to the other. */
+async function lookBack(database: Database): Promise<void> {
+  const last = database.endOffset - 1;
+  if (last < 0) return;
+  for await (const { offset } of database.changes()) {
+    demand(offset <= last, `a change at ${offset}, beyond the end`);
+    if (offset === last) break;
+  }
+  for await (const { offset } of database.history("key 1"))
+    demand(offset <= last, `a version at ${offset}, beyond the end`);
+  const { first = last } = database.stats().history;
+  for await (const { key } of database.diff({ offset: first }, { offset: last }))
+    demand(typeof key === "string", "a difference without a key");
+}
+
+/** Goes back some commits, and the present is what it was; and undoes that. */
+async function rewind(database: Database, input: Input): Promise<void> {
+  const last = database.endOffset - 1;
+  const now = textOf(database);
+  if (last < 6) return;
+  await database.rewind({ offset: last - 5 });
+  compare(textOf(database), last - 4, input);
+  await database.rewind({ offset: last });
+  demand(textOf(database) === now, "a rewind that is undone leaves something else");
+}
+
+/** Whether all that it showed could be read. */
+async function write(disk: SimulatedDisk, input: Input): Promise<boolean> {
   const database = await Database.open(DIRECTORY, optionsOn(disk));
   const text = textOf(database);
   const { endOffset } = database;
   compare(text, endOffset, input);
   compareEnd(endOffset, input);
   await goBack(database, input);
+  await orRefused(() => lookBack(database));
   await orRefused(() => database.checkpoint());
   const offset = await orRefused(() => database.put("one more", 1));
   await database.close();
   const again = await Database.open(DIRECTORY, optionsOn(disk));
   await orRefused(() => again.del("one more"));
+  await orRefused(() => rewind(again, input));
   const then = textOf(again);
   await again.close();
-  if (offset === undefined || text?.includes('"one more"') !== false) return;
+  if (offset === undefined || text?.includes('"one more"') !== false) return text !== undefined;
   demand(offset === endOffset && again.endOffset >= endOffset + 1, "a commit is not there");
   demand(then === text, "shows something else when it is opened again");
+  return true;
 }
 
 export const databaseDirectory: Target = {
@@ -159,7 +202,9 @@ export const databaseDirectory: Target = {
   restructure: changedFiles,
   async judge(input) {
     const disk = await diskWith(input, DIRECTORY, `${DIRECTORY}/log`, `${DIRECTORY}/snapshots`);
+    const report = await orRefused(() => verifyDatabase(DIRECTORY, { fileSystem: disk }));
     await orRefused(() => read(disk, input));
-    await orRefused(() => write(disk, input));
+    const isWhole = await orRefused(() => write(disk, input));
+    if (report?.ok === true) demand(isWhole === true, "verifies, and does not open or read");
   },
 };
