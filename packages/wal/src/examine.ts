@@ -91,16 +91,20 @@ export async function examineLog(
     for (const segment of sealed) segments.push(await examineSealed(segment, walk));
     const verdict = await tailVerdict(manifest, unsealed);
     let offset = unsealed[0]?.baseOffset ?? 0;
+    // Of what is sealed the manifest has the end, whatever is damaged in it.
+    let isBehindDamage = false;
     for (const segment of unsealed) {
       // Behind what opening would read there are zeros, torn bytes, or what a live writer is at.
       const limit = verdict.read ? segment.size : undefined;
-      const isBehindDamage = segments.some(({ damage }) => damage.length > 0);
       if (isBehindDamage) offset = firstOffsetIn(fileSystem, segment, offset);
       const found = reachingFloor(manifest, await walk.pass(segment, offset, limit));
       const first = verdict.damage?.file === segment.path ? [verdict.damage] : [];
       const others = found.damage.filter(({ position }) => position !== verdict.damage?.position);
-      segments.push({ ...found, damage: [...first, ...others] });
+      const damage = [...first, ...others];
+      segments.push({ ...found, damage });
       offset = found.whole.offset;
+      // One that is whole has an end that the next begins at, or there is a tear between them.
+      isBehindDamage = damage.length > 0 || (isBehindDamage && found.records === 0);
     }
     return { segments, tear: verdict.tear };
   } finally {

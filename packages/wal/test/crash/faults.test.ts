@@ -246,4 +246,27 @@ describe("fault 39: a repair", () => {
       expect([opened.startOffset, opened.endOffset]).toEqual([kept.from, kept.to]);
     },
   );
+
+  test("of the front of a log with a torn end as well keeps what it says that it keeps", async () => {
+    const disk = new SimulatedDisk();
+    const options = { ...logOptions({ durability: "os" }, () => 1), fileSystem: disk };
+    const log = await Log.open(DIRECTORY, options);
+    await log.append(payloadOf(0, 3900), { sync: true });
+    // The rotation that follows is over when it takes its turn.
+    await log.append(payloadOf(1, 700), { sync: true });
+    await log.truncateBefore(0);
+    const moments: SimulatedDisk[] = [];
+    disk.watch({ before: () => moments.push(disk.fork()) });
+    for (const bytes of [700, 900, 1500, 900, 900]) await log.append(payloadOf(2, bytes));
+    let torn = 0;
+    const crashed = moments.flatMap((moment) => [...moment.crashStates("P2", { budget: 40 })]);
+    for (const { disk: left } of crashed) {
+      left.damage({ kind: "zeroed", path: `${DIRECTORY}/00000001.log`, sector: 1 });
+      const { kept } = await repairLog(DIRECTORY, { fileSystem: left, keep: "after" });
+      const opened = await Log.open(DIRECTORY, { ...options, fileSystem: left });
+      expect([opened.startOffset, opened.endOffset]).toEqual([kept.from, kept.to]);
+      if (opened.recovery.torn !== undefined) torn += 1;
+    }
+    expect(torn).toBeGreaterThan(0);
+  });
 });
