@@ -6,7 +6,7 @@ const seed = String(commitSeed());
 
 export default defineConfig({
   test: {
-    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts"],
+    include: ["packages/*/test/**/*.test.ts", "test/**/*.test.ts", "bench/test/**/*.test.ts"],
     // Tests hold kernel locks, start children and kill them: each file in a process of its own.
     pool: "forks",
     maxWorkers: Math.max(2, availableParallelism() - 1),

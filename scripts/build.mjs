@@ -10,6 +10,7 @@ const folders = [
   ["packages/wal/src", "packages/wal/dist"],
   ["packages/kv/src", "packages/kv/dist"],
   ["examples", "examples/dist"],
+  ["bench/src", "bench/dist"],
   [".", "test/torture/dist"],
   ["test/fuzz/src", "test/fuzz/dist"],
 ];

@@ -1,0 +1,28 @@
+// What every key-value system is to the scenarios. Adapters add nothing of their own: one call is one call.
+
+import type { Value } from "./material.js";
+
+export type Later<T> = T | Promise<T>;
+
+export interface Store {
+  /** Over when it is durable, if the store was opened so. */
+  put(key: string, value: Value): Later<unknown>;
+  /** All or nothing, otherwise as `put`. */
+  batch(entries: readonly (readonly [string, Value])[]): Later<unknown>;
+  get(key: string): Later<Value | undefined>;
+  /** How many keys there are. */
+  count(): Later<number>;
+  close(): Later<void>;
+}
+
+/** A store that can be read without waiting. */
+export interface ReadableStore extends Store {
+  get(key: string): Value | undefined;
+  /** Decodes up to `limit` values in the order of keys, from a key on or from the first; returns how many there were. */
+  scan(from: string | undefined, limit: number): Later<number>;
+}
+
+export type OpenStore<S extends Store = Store> = (
+  directory: string,
+  durable: boolean,
+) => Promise<S>;
