@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import type { Damage } from "@tidemark/wal";
 import type { Inspection } from "./inspection.js";
-import { IDENTITY_NAME, logDirectory, snapshotsDirectory } from "./layout.js";
+import { IDENTITY_NAME, logDirectory, REPAIR_NAME, snapshotsDirectory } from "./layout.js";
 import { basesOf, gapsIn, nameCommits, reachableRanges } from "./reachable.js";
 
 /** One thing that is damaged, missing or does not fit. */
@@ -21,12 +21,24 @@ export interface DatabaseDamage extends Damage {
 /** Everything that is wrong, the gravest first. */
 export function damageIn(directory: string, inspection: Inspection): DatabaseDamage[] {
   return [
+    ...unfinishedRepair(directory, inspection),
     ...identityDamage(directory, inspection),
     ...misfits(directory, inspection),
     ...logDamage(inspection),
     ...commitDamage(directory, inspection),
     ...snapshotDamage(inspection),
   ];
+}
+
+function* unfinishedRepair(
+  directory: string,
+  { isUnderRepair }: Inspection,
+): Generator<DatabaseDamage> {
+  if (!isUnderRepair) return;
+  const place = { file: join(directory, REPAIR_NAME), position: undefined, offset: undefined };
+  const message = "a repair was cut off";
+  const meaning = "the database does not open until repairDatabase has been called again";
+  yield { kind: "fit", ...place, message, meaning };
 }
 
 function* identityDamage(

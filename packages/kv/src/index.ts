@@ -23,6 +23,12 @@ export type { AtOptions } from "./past.js";
 export type { KeyBounds, Range } from "./range.js";
 export type { KeyEntry, Reading } from "./reading.js";
 export type { Remark } from "./remarks.js";
+export {
+  type RepairDatabaseOptions,
+  repairDatabase,
+} from "./repair.js";
+export type { Keep } from "./repair-plan.js";
+export type { RepairDatabaseReport } from "./repair-report.js";
 export type { DatabaseReport } from "./report.js";
 export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
 export type { RewindOptions } from "./rewind.js";

@@ -1,6 +1,7 @@
 // All that there is to know of a database's files, sound or not: what verifying reports and repairing works from.
 // Read-only. Damage is found, not thrown; only what prevents looking throws.
 
+import { basename } from "node:path";
 import {
   type FileSystem,
   FileSystemError,
@@ -17,10 +18,9 @@ import {
   IDENTITY_NAME,
   listIfThere,
   listSnapshots,
-  logDirectory,
-  SNAPSHOTS_NAME,
+  partsOf,
+  REPAIR_NAME,
   type SnapshotFile,
-  snapshotsDirectory,
 } from "./layout.js";
 import { LogCheck } from "./log-check.js";
 import { Pace } from "./pace.js";
@@ -36,6 +36,8 @@ export interface InspectionProgress {
 export interface InspectionOptions {
   readonly fileSystem: FileSystem;
   readonly signal: AbortSignal | undefined;
+  /** What keys are where no file tells. */
+  readonly keys?: KeyKind | undefined;
   readonly onProgress: ((progress: InspectionProgress) => void) | undefined;
 }
 
@@ -56,33 +58,41 @@ export interface Inspection {
   readonly snapshots: readonly CheckedSnapshot[];
   /** Creation comes to the directory of snapshots last of all: without it, a log may not be there yet. */
   readonly isCreated: boolean;
+  /** A repair was cut off while it put things in place. */
+  readonly isUnderRepair: boolean;
 }
 
 /** Looks at everything. Rejects with `KV_NOT_FOUND` where there is nothing of a database, or why it cannot look. */
-export async function inspect(directory: string, options: InspectionOptions): Promise<Inspection> {
+export async function inspect(
+  directory: string,
+  options: InspectionOptions,
+  parts = partsOf(directory),
+): Promise<Inspection> {
   const { fileSystem, signal } = options;
   const pace = new Pace(signal);
   const names = (await listIfThere(fileSystem, directory))?.map(({ name }) => name) ?? [];
   const { identity, fault: identityFault } = await identityIn(fileSystem, directory);
   // Before the log: beside a live writer it has what a snapshot file has, once that is there.
-  const files = await listSnapshots(fileSystem, snapshotsDirectory(directory));
+  const files = await listSnapshots(fileSystem, parts.snapshots);
   const checked = await checkSnapshots(files, pace, options);
   const newest = checked.find(({ fault }) => fault === undefined)?.header;
-  const keys = identity?.keys ?? newest?.keys;
+  const keys = identity?.keys ?? newest?.keys ?? options.keys;
   // Where nothing tells the kind, every key of either is one of bytes.
   const owner = { fileSystem, keys: keys ?? "bytes" };
   const checkOf = (id: string) => {
     const own = belonging(checked, id, owner.keys).filter(({ fault }) => fault === undefined);
     return new LogCheck({ ...owner, log: { id } }, own, pace);
   };
-  const { log, commits } = await inspectLog(directory, checkOf, options);
-  const isCreated = names.includes(SNAPSHOTS_NAME);
-  if (!names.includes(IDENTITY_NAME) && log === undefined && !isCreated) {
+  const { log, commits } = await inspectLog(parts.log, checkOf, options);
+  const isCreated = names.includes(basename(parts.snapshots));
+  const isUnderRepair = names.includes(REPAIR_NAME);
+  if (!names.includes(IDENTITY_NAME) && log === undefined && files.length === 0) {
     throw new DatabaseError("KV_NOT_FOUND", "there is no database here", { file: directory });
   }
   const logId = log?.logId ?? newest?.logId;
   const snapshots = belonging(checked, logId, owner.keys);
-  return { identity, identityFault, keys, log, logId, commits, snapshots, isCreated };
+  const found = { identity, identityFault, keys, log, logId, commits, snapshots };
+  return { ...found, isCreated, isUnderRepair };
 }
 
 async function identityIn(
@@ -143,13 +153,13 @@ function belonging(
 }
 
 async function inspectLog(
-  directory: string,
+  path: string,
   checkOf: (logId: string) => LogCheck,
   { fileSystem, signal, onProgress }: InspectionOptions,
 ): Promise<{ log: VerifyReport | undefined; commits: LogCheck }> {
   let commits = checkOf("");
   try {
-    const log = await verifyLog(logDirectory(directory), {
+    const log = await verifyLog(path, {
       fileSystem,
       ...(signal && { signal }),
       onProgress: (progress) => onProgress?.({ part: "log", ...progress }),

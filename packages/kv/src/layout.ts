@@ -1,7 +1,7 @@
 // Where things are in a database's directory. Names are fixed or made of digits: nothing that was read from
 // a file or given as a key ever becomes part of a path.
 
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { type DirectoryEntry, type File, type FileSystem, FileSystemError } from "@tidemark/wal";
 import { corrupt } from "./errors.js";
 
@@ -13,6 +13,40 @@ export const IDENTITY_NAME = "DATABASE";
 export const IDENTITY_TEMPORARY_NAME = "DATABASE.new";
 export const LOG_NAME = "log";
 export const SNAPSHOTS_NAME = "snapshots";
+/** There while a repair puts what it has made in the place of what was there: until it is gone, nothing opens. */
+export const REPAIR_NAME = "REPAIR";
+export const REPAIR_TEMPORARY_NAME = "REPAIR.new";
+
+/** Where the two parts of a database are. */
+export interface Parts {
+  readonly log: string;
+  readonly snapshots: string;
+}
+
+export function partsOf(directory: string): Parts {
+  return { log: logDirectory(directory), snapshots: snapshotsDirectory(directory) };
+}
+
+/** What a part is called that a repair has made anew. */
+export function repairedName(path: string): string {
+  return `${path}.repaired`;
+}
+
+const ASIDE_NAME = /\.aside-\d+$/;
+
+/** Whether a repair has set this aside. */
+export function isAside(name: string): boolean {
+  return ASIDE_NAME.test(name);
+}
+
+/** A free name beside a path, for what a repair sets aside. */
+export async function asideName(fileSystem: FileSystem, path: string): Promise<string> {
+  const names = (await fileSystem.list(dirname(path))).map(({ name }) => name);
+  for (let number = 1; ; number++) {
+    const name = `${basename(path)}.aside-${number}`;
+    if (!names.includes(name)) return join(dirname(path), name);
+  }
+}
 
 export function logDirectory(directory: string): string {
   return join(directory, LOG_NAME);

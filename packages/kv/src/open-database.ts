@@ -1,8 +1,9 @@
 // Opening: the directory, then the log, then the state. Nothing is changed in a directory that is something
 // else, and nothing is believed of a snapshot file that the log does not bear out.
 
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
 import {
+  type DirectoryEntry,
   type FileSystem,
   Log,
   LogError,
@@ -23,6 +24,7 @@ import {
   listSnapshots,
   logDirectory,
   makeDirectoryIfMissing,
+  REPAIR_NAME,
   removeOutdatedSnapshots,
   removeUnfinishedSnapshots,
   SNAPSHOTS_NAME,
@@ -102,6 +104,7 @@ export async function openDatabase(
 async function readyDirectory(directory: string, options: ResolvedOptions): Promise<void> {
   const { fileSystem, createIfMissing, errorIfExists, clock } = options;
   const entries = await listIfThere(fileSystem, directory);
+  refuseUnfinishedRepair(directory, entries);
   const found = await readIdentity(fileSystem, directory);
   if (found !== undefined) {
     const complete = entries?.some(({ name }) => name === SNAPSHOTS_NAME);
@@ -120,6 +123,16 @@ async function readyDirectory(directory: string, options: ResolvedOptions): Prom
   // Someone else may have been faster.
   const made = await readIdentity(fileSystem, directory);
   if (made !== undefined) checkKeys(made, options);
+}
+
+/** A repair that was cut off may have put one part in place and not the other. */
+function refuseUnfinishedRepair(
+  directory: string,
+  entries: readonly DirectoryEntry[] | undefined,
+): void {
+  if (!entries?.some(({ name }) => name === REPAIR_NAME)) return;
+  const file = join(directory, REPAIR_NAME);
+  throw corrupt("a repair of this database was cut off: call repairDatabase again", file);
 }
 
 /** Options that the log would refuse are refused before anything is made: it looks at them first. */
@@ -175,6 +188,7 @@ export async function openExisting(
   fileSystem: FileSystem,
   clock: () => number,
 ): Promise<OpenedSource> {
+  refuseUnfinishedRepair(directory, await listIfThere(fileSystem, directory));
   const identity = await readIdentity(fileSystem, directory);
   if (identity === undefined) throw noDatabase(directory);
   const log = { fileSystem, clock, maxRecordBytes: COMMIT_BYTES_MAX, readOnly: true };

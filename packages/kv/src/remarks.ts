@@ -6,11 +6,15 @@ import type { Inspection } from "./inspection.js";
 import {
   IDENTITY_NAME,
   IDENTITY_TEMPORARY_NAME,
+  isAside,
   isUnfinishedSnapshot,
   LOG_NAME,
   listIfThere,
   listSnapshots,
   logDirectory,
+  REPAIR_NAME,
+  REPAIR_TEMPORARY_NAME,
+  repairedName,
   SNAPSHOTS_NAME,
   snapshotsDirectory,
 } from "./layout.js";
@@ -22,6 +26,9 @@ export interface Remark {
 }
 
 const UNFINISHED = "unfinished, and no part of the database: the next writer removes it";
+const REPAIRING =
+  "made by a repair that is under way or was cut off: the next repair goes on from it or removes it";
+const ASIDE = "set aside by a repair: neither read nor changed";
 const FOREIGN = "not the database's: neither read nor changed";
 
 export async function remarksOn(
@@ -34,16 +41,20 @@ export async function remarksOn(
     remarks.push({ file: join(parent, name), message });
   };
   if (!isCreated) add(directory, SNAPSHOTS_NAME, "missing: the next opening makes it");
-  const ours = [IDENTITY_NAME, LOG_NAME, SNAPSHOTS_NAME];
+  const ours = [IDENTITY_NAME, LOG_NAME, SNAPSHOTS_NAME, REPAIR_NAME];
+  const underRepair = [REPAIR_TEMPORARY_NAME, repairedName(LOG_NAME), repairedName(SNAPSHOTS_NAME)];
   for (const { name } of (await listIfThere(fileSystem, directory)) ?? []) {
     if (name === IDENTITY_TEMPORARY_NAME) add(directory, name, UNFINISHED);
-    else if (!ours.includes(name)) add(directory, name, FOREIGN);
+    else if (underRepair.includes(name)) add(directory, name, REPAIRING);
+    else if (!ours.includes(name)) add(directory, name, isAside(name) ? ASIDE : FOREIGN);
   }
   const parent = snapshotsDirectory(directory);
   const files = (await listSnapshots(fileSystem, parent)).map(({ path }) => path);
   for (const { name } of (await listIfThere(fileSystem, parent)) ?? []) {
     if (isUnfinishedSnapshot(name)) add(parent, name, UNFINISHED);
-    else if (!files.includes(join(parent, name))) add(parent, name, FOREIGN);
+    else if (!files.includes(join(parent, name))) {
+      add(parent, name, isAside(name) ? ASIDE : FOREIGN);
+    }
   }
   for (const name of log?.leftovers ?? []) add(logDirectory(directory), name, UNFINISHED);
   for (const name of log?.foreign ?? []) add(logDirectory(directory), name, FOREIGN);

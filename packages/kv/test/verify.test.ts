@@ -1,21 +1,14 @@
 // verifyDatabase: sound databases of every kind pass, each kind of damage is named with its place and what it means,
 // and nothing is changed.
 
-import {
-  cpSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, readFileSync, renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type DatabaseDamage, restore, verifyDatabase } from "@tidemark/kv";
 import { Log, nodeFileSystem } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
 import { SnapshotReader } from "../src/snapshot-reader.js";
 import { SnapshotWriter } from "../src/snapshot-writer.js";
+import { COUNT, filled, flip, positionOf, snapshot, store } from "./damaged.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import {
   copyOf,
@@ -28,48 +21,6 @@ import {
   snapshotFiles,
   temporaryDirectory,
 } from "./fixture.js";
-
-/** Commits of the database that most tests verify; it has snapshot files at 20 and at 40. */
-const COUNT = 60;
-
-/** A closed database with several segments of log, two snapshot files, and keys that change and go. */
-async function filled(): Promise<string> {
-  const log = { segmentBytes: 4096, noteAfterMs: 0 };
-  const database = await openDatabase<unknown>(freshPath(), { log });
-  for (let offset = 0; offset < COUNT; offset++) {
-    if (offset === 20 || offset === 40) await database.checkpoint();
-    const key = `key ${offset % 17}`;
-    if (offset % 11 === 10) await database.del(key);
-    else await database.put(key, { offset, filler: "f".repeat(200) });
-  }
-  await database.close();
-  return database.directory;
-}
-
-/** Changes a bit of a file. */
-function flip(path: string, position: number): void {
-  const bytes = readFileSync(path);
-  const at = position < 0 ? bytes.length + position : position;
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
-  writeFileSync(path, bytes);
-}
-
-/** Where a key is mentioned for the first time. */
-function positionOf(path: string, text: string): number {
-  const position = readFileSync(path).indexOf(text);
-  if (position < 0) throw new Error(`no ${text} in ${path}`);
-  return position;
-}
-
-function store(directory: string, index: number): string {
-  const names = readdirSync(join(directory, "log")).filter((name) => name.endsWith(".log"));
-  return join(directory, "log", names.sort().at(index) ?? "none");
-}
-
-/** The newest or the oldest snapshot file. */
-function snapshot(directory: string, index: 0 | -1): string {
-  return snapshotFiles(directory).at(index) ?? "none";
-}
 
 /** Appends payloads to the log behind the database's back. */
 async function appendRecords(directory: string, ...payloads: number[][]): Promise<void> {
