@@ -178,7 +178,7 @@ function changeOf<V, K extends Key>(
   switch (operation.kind) {
     case "put": {
       const { key, value, expiry } = operation;
-      const read = readBack<V>({ value, offset }, keys, key);
+      const read = readBack<V>({ value, offset }, keys, operation);
       return { type: "put", key: keys.decode(key), value: read, expiry };
     }
     case "delete":

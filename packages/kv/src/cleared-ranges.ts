@@ -1,61 +1,80 @@
 // Ranges of keys that were deleted, each with the number of the operation that did it. Later ones replace
 // what earlier ones say of the keys that they share, so the ranges never overlap.
 
+import { assert } from "./errors.js";
+import { prefixOf, prefixOfText } from "./item.js";
 import { type KeyInterval, OrderedMap } from "./ordered-map.js";
 
 interface Cleared {
+  /** Prefix of the upper bound (exclusive); undefined for none. */
   readonly lt: string | undefined;
   /** Operations with lower numbers on keys of the range are undone by it. */
   readonly sequence: number;
 }
 
+/** A cleared range with the prefix of its lower bound (inclusive). */
+interface ClearedRange extends Cleared {
+  readonly gte: string;
+}
+
 export class ClearedRanges {
-  /** By the lower bound. */
+  /** By the prefix of the lower bound. */
   readonly #ranges = new OrderedMap<Cleared>();
 
   /** `sequence` is above that of every range before. */
-  clear({ gte, lt }: KeyInterval, sequence: number): void {
+  clear(interval: KeyInterval, sequence: number): void {
+    const gte = prefixOf(interval.gte);
+    const lt = interval.lt === undefined ? undefined : prefixOf(interval.lt);
     if (lt !== undefined && lt <= gte) return;
-    for (const [start, range] of this.#overlapping(gte, lt)) {
-      this.#ranges.delete(start);
-      if (start < gte) this.#ranges.set(start, { ...range, lt: gte });
+    for (const range of this.#overlapping(gte, lt)) {
+      this.#ranges.delete(range.gte);
+      if (range.gte < gte) this.#set({ ...range, lt: gte });
       if (lt !== undefined && (range.lt === undefined || range.lt > lt)) {
-        this.#ranges.set(lt, range);
+        this.#set({ ...range, gte: lt });
       }
     }
-    this.#ranges.set(gte, { lt, sequence });
+    this.#set({ gte, lt, sequence });
   }
 
-  #overlapping(gte: string, lt: string | undefined): [string, Cleared][] {
-    const overlapping = [...this.#ranges.ascending({ gte, lt })];
-    const [before] = this.#ranges.descending({ gte: "", lt: gte });
-    if (before !== undefined && (before[1].lt === undefined || before[1].lt > gte)) {
-      overlapping.push(before);
-    }
+  #set({ gte, lt, sequence }: ClearedRange): void {
+    this.#ranges.set(gte, `${gte}\0`, { lt, sequence });
+  }
+
+  #overlapping(gte: string, lt: string | undefined): ClearedRange[] {
+    const overlapping = [...this.#ranges.ascending({ gte, lt }, rangeOf)];
+    const [range] = this.#ranges.descending({ gte: "", lt: gte }, rangeOf);
+    if (range !== undefined && (range.lt === undefined || range.lt > gte)) overlapping.push(range);
     return overlapping;
   }
 
   /** A look-up for keys that are asked for in ascending order. */
   sweep(): ClearedSweep {
-    return new ClearedSweep([...this.#ranges.ascending({ gte: "", lt: undefined })]);
+    return new ClearedSweep([...this.#ranges.ascending({ gte: "", lt: undefined }, rangeOf)]);
   }
 }
 
+function rangeOf(text: string, beside: Cleared | undefined): ClearedRange {
+  assert(beside !== undefined, "each cleared range has its number beside it");
+  return { gte: prefixOfText(text), ...beside };
+}
+
 export class ClearedSweep {
-  readonly #ranges: readonly (readonly [start: string, range: Cleared])[];
+  readonly #ranges: readonly ClearedRange[];
   #at = 0;
 
-  constructor(ranges: readonly (readonly [start: string, range: Cleared])[]) {
+  constructor(ranges: readonly ClearedRange[]) {
     this.#ranges = ranges;
   }
 
   /** Number of the last operation that cleared a range with this key; -1 if none did. */
   sequenceAt(key: string): number {
     let range = this.#ranges[this.#at];
-    while (range !== undefined && range[1].lt !== undefined && range[1].lt <= key) {
+    if (range === undefined) return -1;
+    const prefix = prefixOf(key);
+    while (range !== undefined && range.lt !== undefined && range.lt <= prefix) {
       this.#at += 1;
       range = this.#ranges[this.#at];
     }
-    return range !== undefined && range[0] <= key ? range[1].sequence : -1;
+    return range !== undefined && range.gte <= prefix ? range.sequence : -1;
   }
 }

@@ -250,9 +250,7 @@ export interface LoadedState {
 export async function loadState(folding: Folding): Promise<LoadedState> {
   const builder = new StateBuilder();
   for await (const batch of folding.batches()) {
-    for (const { key, value, offset, time, expiry } of batch) {
-      builder.append(key, { value, offset, time, expiry });
-    }
+    for (const entry of batch) builder.append(entry);
   }
   return { state: builder.build(), bytes: builder.bytes, marks: folding.marks() };
 }

@@ -81,7 +81,7 @@ export async function* versionsOf<V, K extends Key>(
     for await (const { offset, time, entry } of changesOfKey(past, key, first, last, pace)) {
       if (entry === undefined) yield { offset, time, deleted: true };
       else {
-        const value = readBack<V>(entry, keys, key);
+        const value = readBack<V>(entry, keys, { key });
         yield { offset, time, deleted: false, value, expiry: entry.expiry };
       }
     }

@@ -1,15 +1,15 @@
-// A map from strings in ascending order: a B+ tree whose nodes are copied before they change if a fork may
-// share them, so that forking costs nothing and keeping a root keeps a state. Measured against a Map
-// with sorted-btree in docs/decisions/0102-ordered-map.md.
+// Items in ascending order, found by the prefixes of their texts (item.ts): a B+ tree whose nodes are copied before
+// they change if a fork may share them, so that forking costs nothing and keeping a root keeps a state.
+// Measured in docs/decisions/0102-ordered-map.md and 0112-items.md.
 // Invariants: a map changes only nodes whose owner is its own token; forking leaves both maps with new tokens. Each node
 // knows the lowest expiry below it, so that what has expired is found without a look at the rest
 // (docs/decisions/0105-expiry-in-the-tree.md).
 
-import { ownString } from "./own-string.js";
+import { hasPrefix, prefixOfText } from "./item.js";
 import {
   Branch,
   childIndex,
-  countEntries,
+  countItems,
   type ExpiryOf,
   earliestIn,
   Leaf,
@@ -24,33 +24,41 @@ import {
   splitPoint,
 } from "./tree-node.js";
 
+/** What there is under one key. */
+export interface Held<V> {
+  readonly text: string;
+  readonly beside: V | undefined;
+}
+
+type Make<V, T> = (text: string, beside: V | undefined) => T;
+
 /** The right half of a node that became too large. */
 interface Split<V> {
   readonly low: string;
   readonly node: Node<V>;
 }
 
-/** Keys from `gte` (inclusive; "" for no bound) to `lt` (exclusive; undefined for no bound). */
+/** Keys, or prefixes, from `gte` (inclusive; "" for no bound) to `lt` (exclusive; undefined for no bound). */
 export interface KeyInterval {
   readonly gte: string;
   readonly lt: string | undefined;
 }
 
-/** Of entries without expiry. */
+/** Of items without expiry. */
 export const never = () => Number.POSITIVE_INFINITY;
 
 export class OrderedMap<V extends object> {
-  readonly #expiryOf: ExpiryOf<V>;
+  readonly #expiryOf: ExpiryOf;
   #owner: object;
   #root: Node<V>;
   #size: number;
-  #previous: V | undefined;
+  #previous: Held<V> | undefined;
 
   /** Takes over a tree all of whose nodes belong to `owner`, or to nobody who still changes them. */
   constructor(
-    expiryOf: ExpiryOf<V> = never,
+    expiryOf: ExpiryOf = never,
     owner: object = {},
-    root: Node<V> = new Leaf<V>(owner, [], []),
+    root: Node<V> = new Leaf<V>(owner, []),
     size = 0,
   ) {
     this.#expiryOf = expiryOf;
@@ -59,33 +67,45 @@ export class OrderedMap<V extends object> {
     this.#size = size;
   }
 
-  /** Count of entries. */
+  /** Count of items. */
   get size(): number {
     return this.#size;
   }
 
-  /** The lowest expiry of all entries; infinity if none has one. */
+  /** The lowest expiry of all items; infinity if none has one. */
   get earliest(): number {
     return this.#root.earliest;
   }
 
-  get(key: string): V | undefined {
-    let node = this.#root;
-    while (node instanceof Branch) node = node.child(childIndex(node.lows, key));
-    const at = lowerBound(node.keys, key);
-    return node.keys[at] === key ? node.values[at] : undefined;
+  /** The text under a prefix. */
+  get(prefix: string): string | undefined {
+    const { texts } = this.#leafOf(prefix);
+    const text = texts[lowerBound(texts, prefix)];
+    return text !== undefined && hasPrefix(text, prefix) ? text : undefined;
   }
 
-  /** A map with the same entries, in constant time; changing one does not change the other. */
+  /** What is beside the text under a prefix, where there is one. */
+  beside(prefix: string): V | undefined {
+    const leaf = this.#leafOf(prefix);
+    return leaf.beside(lowerBound(leaf.texts, prefix));
+  }
+
+  #leafOf(prefix: string): Leaf<V> {
+    let node = this.#root;
+    while (node instanceof Branch) node = node.child(childIndex(node.lows, prefix));
+    return node;
+  }
+
+  /** A map with the same items, in constant time; changing one does not change the other. */
   fork(): OrderedMap<V> {
     this.#owner = {};
     return new OrderedMap(this.#expiryOf, {}, this.#root, this.#size);
   }
 
-  /** Returns what the key had before. */
-  set(key: string, value: V): V | undefined {
+  /** Puts an item under its prefix; the text is a string of its own. Returns what was there before. */
+  set(prefix: string, text: string, beside?: V): Held<V> | undefined {
     this.#root = this.#own(this.#root);
-    const split = this.#set(this.#root, key, value);
+    const split = this.#set(this.#root, prefix, { text, beside });
     if (split !== undefined) {
       this.#root = new Branch<V>(this.#owner, ["", split.low], [this.#root, split.node]);
     }
@@ -98,7 +118,7 @@ export class OrderedMap<V extends object> {
   #own(node: Node<V>): Node<V> {
     if (node.owner === this.#owner) return node;
     return node instanceof Leaf
-      ? new Leaf(this.#owner, node.keys.slice(), node.values.slice(), node.earliest)
+      ? node.copy(this.#owner)
       : new Branch(this.#owner, node.lows.slice(), node.children.slice(), node.earliest);
   }
 
@@ -108,12 +128,12 @@ export class OrderedMap<V extends object> {
     return owned;
   }
 
-  #set(node: Node<V>, key: string, value: V): Split<V> | undefined {
-    if (node instanceof Leaf) return this.#setInLeaf(node, key, value);
-    const at = childIndex(node.lows, key);
+  #set(node: Node<V>, prefix: string, item: Held<V>): Split<V> | undefined {
+    if (node instanceof Leaf) return this.#setInLeaf(node, prefix, item);
+    const at = childIndex(node.lows, prefix);
     const child = this.#ownChild(node, at);
     const before = child.earliest;
-    const split = this.#set(child, key, value);
+    const split = this.#set(child, prefix, item);
     if (split === undefined) {
       this.#adjustEarliest(node, before, child.earliest);
       return undefined;
@@ -141,36 +161,34 @@ export class OrderedMap<V extends object> {
     node.earliest = earliestIn(node, this.#expiryOf);
   }
 
-  #setInLeaf(leaf: Leaf<V>, key: string, value: V): Split<V> | undefined {
-    const { keys, values } = leaf;
-    const at = lowerBound(keys, key);
-    if (keys[at] === key) {
-      const previous = values[at] as V;
-      this.#previous = previous;
-      values[at] = value;
-      this.#adjustEarliest(leaf, this.#expiryOf(previous), this.#expiryOf(value));
+  #setInLeaf(leaf: Leaf<V>, prefix: string, { text, beside }: Held<V>): Split<V> | undefined {
+    const at = lowerBound(leaf.texts, prefix);
+    const found = leaf.texts[at];
+    const expiry = this.#expiryOf(text, prefix.length);
+    if (found !== undefined && hasPrefix(found, prefix)) {
+      this.#previous = { text: found, beside: leaf.beside(at) };
+      leaf.replace(at, text, beside);
+      this.#adjustEarliest(leaf, this.#expiryOf(found, prefix.length), expiry);
       return undefined;
     }
     this.#size += 1;
-    keys.splice(at, 0, ownString(key));
-    values.splice(at, 0, value);
-    leaf.earliest = Math.min(leaf.earliest, this.#expiryOf(value));
-    if (keys.length <= NODE_MAX) return undefined;
-    const half = splitPoint(at);
-    const moved = keys.splice(half);
-    const right = new Leaf(this.#owner, moved, values.splice(half));
+    leaf.insert(at, text, beside);
+    leaf.earliest = Math.min(leaf.earliest, expiry);
+    if (leaf.count <= NODE_MAX) return undefined;
+    const right = leaf.split(splitPoint(at));
     this.#renewEarliest(right);
     this.#renewEarliest(leaf);
-    return { low: moved[0] as string, node: right };
+    return { low: prefixOfText(right.texts[0] as string), node: right };
   }
 
-  /** Returns what the key had before. */
-  delete(key: string): V | undefined {
+  /** Returns what was there before. */
+  delete(prefix: string): Held<V> | undefined {
     // Looked up first, so that no node is copied for a key that is not there.
-    const previous = this.get(key);
-    if (previous === undefined) return undefined;
+    const text = this.get(prefix);
+    if (text === undefined) return undefined;
+    const previous = { text, beside: this.beside(prefix) };
     this.#root = this.#own(this.#root);
-    this.#delete(this.#root, key);
+    this.#delete(this.#root, prefix);
     this.#lowerRoot();
     this.#size -= 1;
     return previous;
@@ -178,21 +196,21 @@ export class OrderedMap<V extends object> {
 
   #lowerRoot(): void {
     while (this.#root instanceof Branch && this.#root.count === 1) this.#root = this.#root.child(0);
-    if (this.#root.count === 0) this.#root = new Leaf<V>(this.#owner, [], []);
+    if (this.#root.count === 0) this.#root = new Leaf<V>(this.#owner, []);
   }
 
-  #delete(node: Node<V>, key: string): void {
+  #delete(node: Node<V>, prefix: string): void {
     if (node instanceof Leaf) {
-      const at = lowerBound(node.keys, key);
-      node.keys.splice(at, 1);
-      const [deleted] = node.values.splice(at, 1);
-      this.#adjustEarliest(node, this.#expiryOf(deleted as V), Number.POSITIVE_INFINITY);
+      const at = lowerBound(node.texts, prefix);
+      const expiry = this.#expiryOf(node.texts[at] as string, prefix.length);
+      node.remove(at, 1);
+      this.#adjustEarliest(node, expiry, Number.POSITIVE_INFINITY);
       return;
     }
-    const at = childIndex(node.lows, key);
+    const at = childIndex(node.lows, prefix);
     const changed = this.#ownChild(node, at);
     const before = changed.earliest;
-    this.#delete(changed, key);
+    this.#delete(changed, prefix);
     this.#adjustEarliest(node, before, changed.earliest);
     this.#tidy(node, at);
   }
@@ -208,7 +226,7 @@ export class OrderedMap<V extends object> {
     }
   }
 
-  /** Deletes all keys of an interval; what lies wholly within it is cut off, not visited but for counting. */
+  /** Deletes all items of an interval of prefixes; what lies wholly within it is cut off, not visited but for counting. */
   clear({ gte, lt }: KeyInterval): void {
     if (lt !== undefined && lt <= gte) return;
     this.#root = this.#own(this.#root);
@@ -216,7 +234,7 @@ export class OrderedMap<V extends object> {
     this.#lowerRoot();
   }
 
-  /** Returns the count of entries that it deleted. */
+  /** Returns the count of items that it deleted. */
   #cut(node: Node<V>, gte: string, lt: string | undefined): number {
     const cut = node instanceof Leaf ? cutLeaf(node, gte, lt) : this.#cutBranch(node, gte, lt);
     this.#renewEarliest(node);
@@ -235,7 +253,7 @@ export class OrderedMap<V extends object> {
     cut += this.#cut(this.#ownChild(branch, last), "", lt);
     branch.lows.splice(first + 1, last - first - 1);
     const whole = branch.children.splice(first + 1, last - first - 1);
-    for (const node of whole) cut += countEntries(node);
+    for (const node of whole) cut += countItems(node);
     this.#tidy(branch, first + 1);
     this.#tidy(branch, first);
     return cut;
@@ -248,8 +266,7 @@ export class OrderedMap<V extends object> {
     if (branch.child(at).count + right.count > NODE_FILLED) return false;
     const left = this.#ownChild(branch, at);
     if (left instanceof Leaf && right instanceof Leaf) {
-      left.keys.push(...right.keys);
-      left.values.push(...right.values);
+      left.append(right);
     } else if (left instanceof Branch && right instanceof Branch) {
       // The low of its first child is what this branch says: in the child itself it was never looked at.
       left.lows.push(branch.lows[at + 1] as string, ...right.lows.slice(1));
@@ -261,43 +278,46 @@ export class OrderedMap<V extends object> {
     return true;
   }
 
-  /** The entries within the interval, ascending. The map must not change meanwhile: iterate over a fork. */
-  *ascending({ gte, lt }: KeyInterval): Generator<[key: string, value: V], void, void> {
-    for (const { keys, values } of leavesFrom(this.#root, gte)) {
-      for (let i = lowerBound(keys, gte); i < keys.length; i++) {
-        const key = keys[i] as string;
-        if (lt !== undefined && key >= lt) return;
-        yield [key, values[i] as V];
+  /**
+   * What `make` makes of the items within an interval of prefixes, ascending. The map must not change meanwhile:
+   * iterate over a fork.
+   */
+  *ascending<T>({ gte, lt }: KeyInterval, make: Make<V, T>): Generator<T, void, void> {
+    for (const leaf of leavesFrom(this.#root, gte)) {
+      const { texts } = leaf;
+      for (let i = lowerBound(texts, gte); i < texts.length; i++) {
+        const text = texts[i] as string;
+        if (lt !== undefined && text >= lt) return;
+        yield make(text, leaf.beside(i));
       }
     }
   }
 
-  /** The entries whose expiry is at or before a time, ascending. The map must not change meanwhile. */
-  *expired(time: number): Generator<[key: string, value: V], void, void> {
-    for (const { keys, values } of leavesExpired(this.#root, time)) {
-      for (let i = 0; i < keys.length; i++) {
-        const value = values[i] as V;
-        if (this.#expiryOf(value) <= time) yield [keys[i] as string, value];
+  /** As `ascending`, of the items whose expiry is at or before a time. */
+  *expired<T>(time: number, make: Make<V, T>): Generator<T, void, void> {
+    for (const leaf of leavesExpired(this.#root, time)) {
+      for (const [i, text] of leaf.texts.entries()) {
+        if (this.#expiryOf(text) <= time) yield make(text, leaf.beside(i));
       }
     }
   }
 
   /** As `ascending`, from the last to the first. */
-  *descending({ gte, lt }: KeyInterval): Generator<[key: string, value: V], void, void> {
-    for (const { keys, values } of leavesBack(this.#root, lt)) {
-      for (let i = (lt === undefined ? keys.length : lowerBound(keys, lt)) - 1; i >= 0; i--) {
-        const key = keys[i] as string;
-        if (key < gte) return;
-        yield [key, values[i] as V];
+  *descending<T>({ gte, lt }: KeyInterval, make: Make<V, T>): Generator<T, void, void> {
+    for (const leaf of leavesBack(this.#root, lt)) {
+      const { texts } = leaf;
+      for (let i = (lt === undefined ? texts.length : lowerBound(texts, lt)) - 1; i >= 0; i--) {
+        const text = texts[i] as string;
+        if (text < gte) return;
+        yield make(text, leaf.beside(i));
       }
     }
   }
 }
 
-function cutLeaf<V>({ keys, values }: Leaf<V>, gte: string, lt: string | undefined): number {
-  const from = lowerBound(keys, gte);
-  const to = lt === undefined ? keys.length : lowerBound(keys, lt);
-  keys.splice(from, to - from);
-  values.splice(from, to - from);
+function cutLeaf<V>(leaf: Leaf<V>, gte: string, lt: string | undefined): number {
+  const from = lowerBound(leaf.texts, gte);
+  const to = lt === undefined ? leaf.count : lowerBound(leaf.texts, lt);
+  leaf.remove(from, to - from);
   return to - from;
 }

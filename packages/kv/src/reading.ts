@@ -4,10 +4,11 @@
 import { invalid } from "./arguments.js";
 import type { Entry } from "./entry.js";
 import { DatabaseError } from "./errors.js";
+import type { Item } from "./item.js";
 import type { Key, KeyCodec } from "./keys.js";
 import { type Range, resolveRange } from "./range.js";
 import type { Clock, State } from "./state.js";
-import { decodeValue } from "./values.js";
+import { decodeValueOf } from "./values.js";
 
 /** What a key has, with the commit that gave it that. */
 export interface KeyEntry<V> {
@@ -47,9 +48,8 @@ export interface ReadPoint<K extends Key> {
 }
 
 export function readValue<V, K extends Key>(point: ReadPoint<K>, key: K): V | undefined {
-  const stored = point.keys.encode(key);
-  const entry = point.state.get(stored, point.clock);
-  return entry === undefined ? undefined : readBack<V>(entry, point.keys, stored);
+  const item = point.state.get(point.keys.encode(key), point.clock);
+  return item === undefined ? undefined : readBack<V>(item, point.keys, item);
 }
 
 export function readEntry<V, K extends Key>(point: ReadPoint<K>, key: K): KeyEntry<V> | undefined {
@@ -61,7 +61,7 @@ export function readEntry<V, K extends Key>(point: ReadPoint<K>, key: K): KeyEnt
 /** An entry as callers get it. */
 export function entryRead<V>(entry: Entry, keys: KeyCodec<Key>, stored: string): KeyEntry<V> {
   const { offset: version, time, expiry } = entry;
-  return { value: readBack<V>(entry, keys, stored), version, time, expiry };
+  return { value: readBack<V>(entry, keys, { key: stored }), version, time, expiry };
 }
 
 export function readValues<V, K extends Key>(
@@ -82,60 +82,57 @@ export function readEntries<V, K extends Key>(
   range: Range<K> | undefined,
 ): IterableIterator<[key: K, value: V]> {
   const { keys } = point;
-  return select(point, range, (stored, entry) => [
-    keys.decode(stored),
-    readBack<V>(entry, keys, stored),
-  ]);
+  return select(point, range, (item) => [keys.decode(item.key), readBack<V>(item, keys, item)]);
 }
 
 export function readKeys<K extends Key>(
   point: ReadPoint<K>,
   range: Range<K> | undefined,
 ): IterableIterator<K> {
-  return select(point, range, (stored) => point.keys.decode(stored));
+  return select(point, range, ({ key }) => point.keys.decode(key));
 }
 
 export function readOnlyValues<V, K extends Key>(
   point: ReadPoint<K>,
   range: Range<K> | undefined,
 ): IterableIterator<V> {
-  return select(point, range, (stored, entry) => readBack<V>(entry, point.keys, stored));
+  return select(point, range, (item) => readBack<V>(item, point.keys, item));
 }
 
 function select<K extends Key, T>(
   { state, keys, clock }: ReadPoint<K>,
   range: Range<K> | undefined,
-  pick: (stored: string, entry: Entry) => T,
+  pick: (item: Item) => T,
 ): IterableIterator<T> {
   const { interval, reverse, limit } = resolveRange(range, keys);
   return take(state.fork().entries(interval, reverse, clock()), limit, pick);
 }
 
 function* take<T>(
-  entries: Iterable<[string, Entry]>,
+  items: Iterable<Item>,
   limit: number,
-  pick: (stored: string, entry: Entry) => T,
+  pick: (item: Item) => T,
 ): Generator<T, void, void> {
   let left = limit;
   if (left === 0) return;
-  for (const [stored, entry] of entries) {
-    yield pick(stored, entry);
+  for (const item of items) {
+    yield pick(item);
     left -= 1;
     if (left === 0) return;
   }
 }
 
-/** What a key had been given. The type is the caller's word: the log has no types. */
+/** What `keyed`, a key in its form in memory, had been given. The type is the caller's word: the log has no types. */
 export function readBack<V>(
   entry: Pick<Entry, "value" | "offset">,
   keys: KeyCodec<Key>,
-  stored: string,
+  keyed: { readonly key: string },
 ): V {
   try {
-    return decodeValue(entry.value) as V;
+    return decodeValueOf(entry) as V;
   } catch (cause) {
     if (!(cause instanceof DatabaseError)) throw cause;
-    const key = keys.decode(stored);
+    const key = keys.decode(keyed.key);
     const shown =
       typeof key === "string" ? JSON.stringify(key.slice(0, 80)) : `of ${key.length} bytes`;
     throw new DatabaseError(

@@ -108,7 +108,7 @@ class Notes {
   /** Adds what touched keys had when it began, but for those that are there already. */
   addTo(before: Map<string, Entry | undefined>): void {
     for (const { gte = "", lt } of this.#cleared) {
-      for (const [key] of this.#then?.entries({ gte, lt }, false, always()) ?? []) {
+      for (const { key } of this.#then?.entries({ gte, lt }, false, always()) ?? []) {
         this.#touched.add(key);
       }
     }

@@ -1,97 +1,118 @@
 // What the database holds at one offset: entries in key order. The present is one that changes; a view keeps
 // a fork, which costs nothing and stays as it is.
 
-import type { Entry } from "./entry.js";
+import { hasExpired, type SnapshotEntry } from "./entry.js";
+import { expiryOfText, Item, isLong, itemOf, prefixOf } from "./item.js";
 import type { StateOperation } from "./operations.js";
-import { type KeyInterval, OrderedMap } from "./ordered-map.js";
+import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
 import { OrderedMapBuilder } from "./ordered-map-builder.js";
 
 /** Gives ms since the Unix epoch. */
 export type Clock = () => number;
 
-/** What an operation took the place of: the entry of its key, expired or not; for a range, the whole state. */
-export type PreImage = Entry | State | undefined;
+/** What an item takes of memory besides the characters of its text, in bytes. */
+const ITEM_OVERHEAD = 30;
 
-const expiryOf = ({ expiry }: Entry): number => expiry ?? Number.POSITIVE_INFINITY;
+/** What an operation took the place of: the item of its key, expired or not; for a range, the whole state. */
+export type PreImage = Held<Uint8Array> | State | undefined;
 
 export class State {
-  #entries: OrderedMap<Entry>;
+  /** Long values are beside their items. */
+  #items: OrderedMap<Uint8Array>;
 
-  constructor(entries = new OrderedMap<Entry>(expiryOf)) {
-    this.#entries = entries;
+  constructor(items = new OrderedMap<Uint8Array>(expiryOfText)) {
+    this.#items = items;
   }
 
   /** A state of its own with the same entries, in constant time. */
   fork(): State {
-    return new State(this.#entries.fork());
+    return new State(this.#items.fork());
   }
 
   /** What the key has; an entry whose expiry has come counts as gone. The clock is asked only where it matters. */
-  get(key: string, clock: Clock): Entry | undefined {
-    const entry = this.#entries.get(key);
-    if (entry?.expiry === undefined) return entry;
-    return entry.expiry <= clock() ? undefined : entry;
+  get(key: string, clock: Clock): Item | undefined {
+    const prefix = prefixOf(key);
+    const text = this.#items.get(prefix);
+    if (text === undefined) return undefined;
+    const { length } = prefix;
+    const expiry = expiryOfText(text, length);
+    if (expiry !== Number.POSITIVE_INFINITY && expiry <= clock()) return undefined;
+    const beside = isLong(text, length) ? this.#items.beside(prefix) : undefined;
+    return new Item(text, beside, length);
   }
 
   /** Count of entries that have not expired. Takes time in proportion to those that have. */
   size(clock: Clock): number {
-    const { size, earliest } = this.#entries;
+    const { size, earliest } = this.#items;
     if (earliest === Number.POSITIVE_INFINITY) return size;
     let expired = 0;
-    for (const _ of this.#entries.expired(clock())) expired += 1;
+    for (const _ of this.#items.expired(clock(), () => undefined)) expired += 1;
     return size - expired;
   }
 
   /** Does what a commit does. Returns what `revert` needs to take it back. */
   apply(operation: StateOperation, offset: number, time: number): PreImage {
-    const entries = this.#entries;
-    if (operation.kind === "delete") return entries.delete(operation.key);
-    if (operation.kind === "put") {
-      const { key, value, expiry } = operation;
-      return entries.set(key, { value, offset, time, expiry });
+    const items = this.#items;
+    if (operation.kind === "deleteRange") {
+      const previous = this.fork();
+      const { gte = "", lt } = operation;
+      items.clear(prefixesOf({ gte, lt }));
+      return previous;
     }
-    const previous = this.fork();
-    const { gte = "", lt } = operation;
-    entries.clear({ gte, lt });
-    return previous;
+    const prefix = prefixOf(operation.key);
+    if (operation.kind === "delete") return items.delete(prefix);
+    const { key, value, expiry } = operation;
+    const { text, beside } = itemOf({ key, value, offset, time, expiry }, prefix);
+    return items.set(prefix, text, beside);
   }
 
   /** Undoes an operation; all that came after it has been undone. `previous` is what `apply` returned, and of no more use. */
   revert(operation: StateOperation, previous: PreImage): void {
-    if (previous instanceof State) this.#entries = previous.#entries;
-    else if (operation.kind !== "deleteRange") this.#restore(operation.key, previous);
+    if (previous instanceof State) this.#items = previous.#items;
+    else if (operation.kind !== "deleteRange") this.#restore(prefixOf(operation.key), previous);
   }
 
-  #restore(key: string, previous: Entry | undefined): void {
-    if (previous === undefined) this.#entries.delete(key);
-    else this.#entries.set(key, previous);
+  #restore(prefix: string, previous: Held<Uint8Array> | undefined): void {
+    if (previous === undefined) this.#items.delete(prefix);
+    else this.#items.set(prefix, previous.text, previous.beside);
   }
 
   /** Entries of an interval that are there at time `now` (ms). The state must not change meanwhile: read a fork. */
-  *entries(interval: KeyInterval, reverse: boolean, now: number): Generator<[string, Entry]> {
-    const entries = this.#entries;
-    for (const found of reverse ? entries.descending(interval) : entries.ascending(interval)) {
-      const { expiry } = found[1];
-      if (expiry === undefined || expiry > now) yield found;
-    }
+  entries(interval: KeyInterval, reverse: boolean, now: number): Iterable<Item> {
+    const items = this.#items;
+    const prefixes = prefixesOf(interval);
+    const all = reverse
+      ? items.descending(prefixes, itemFrom)
+      : items.ascending(prefixes, itemFrom);
+    return items.earliest > now ? all : unexpired(all, now);
   }
 }
 
-/** What an entry takes of memory besides its key and value: about, in bytes. */
-const ENTRY_OVERHEAD = 100;
+function prefixesOf({ gte, lt }: KeyInterval): KeyInterval {
+  return { gte: prefixOf(gte), lt: lt === undefined ? undefined : prefixOf(lt) };
+}
+
+function itemFrom(text: string, beside: Uint8Array | undefined): Item {
+  return new Item(text, beside);
+}
+
+function* unexpired(items: Iterable<Item>, now: number): Generator<Item, void, void> {
+  for (const item of items) if (!hasExpired(item, now)) yield item;
+}
 
 /** Builds a state from entries in key order. */
 export class StateBuilder {
-  readonly #entries = new OrderedMapBuilder<Entry>(expiryOf);
+  readonly #items = new OrderedMapBuilder<Uint8Array>(expiryOfText);
   /** About what the entries so far take of memory, in bytes. */
   bytes = 0;
 
-  append(key: string, entry: Entry): void {
-    this.#entries.append(key, entry);
-    this.bytes += ENTRY_OVERHEAD + key.length + entry.value.length;
+  append(entry: SnapshotEntry): void {
+    const { text, beside } = itemOf(entry);
+    this.#items.append(text, beside);
+    this.bytes += ITEM_OVERHEAD + text.length + (beside?.length ?? 0);
   }
 
   build(): State {
-    return new State(this.#entries.build());
+    return new State(this.#items.build());
   }
 }

@@ -1,6 +1,5 @@
-// How the encoded bytes of values are held in memory: short ones as strings of one byte a character, which
-// cost the heap and its collector a third less than a Uint8Array each (docs/decisions/0102-ordered-map.md); long ones
-// as bytes of their own, since decoding a string copies it first.
+// How the encoded bytes of a value are held while it is on its way: a short one as a string of one byte a character, the
+// form that it has within an item (item.ts); a long one as bytes of its own.
 // Invariant: what is held never changes and shares no memory with what it was made from.
 
 /** The encoded bytes of a value. */

@@ -1,42 +1,93 @@
 // The nodes of the B+ tree behind an ordered map, and the searches within one.
 
-/** Entries of a node at most; a fuller one is split. */
+/** Items of a node at most; a fuller one is split. */
 export const NODE_MAX = 64;
 /** A node with fewer is merged with a neighbour where both fit. */
 export const NODE_MIN = NODE_MAX / 4;
-/** Entries of a node that was merged or built: less than full, so that the next put does not split it. */
+/** Items of a node that was merged or built: less than full, so that the next put does not split it. */
 export const NODE_FILLED = (NODE_MAX * 3) / 4;
 
-/** Tells from a value the time in ms from which on its entry counts as gone; infinity for never. */
-export type ExpiryOf<V> = (value: V) => number;
+/**
+ * Tells from the text of an item, and the length of its prefix if that is known, the time in ms from which on it counts
+ * as gone; infinity for never.
+ */
+export type ExpiryOf = (text: string, prefixLength?: number) => number;
 
 export class Leaf<V> {
   /** The one map that may change this node. */
   readonly owner: object;
-  readonly keys: string[];
-  readonly values: V[];
-  /** The lowest expiry of its entries; infinity if none has one. */
+  /** The texts of the items, ascending. */
+  readonly texts: string[];
+  /** The lowest expiry of its items; infinity if none has one. */
   earliest: number;
+  /** By the same index, what is held beside the items; undefined as long as none has anything. */
+  #beside: (V | undefined)[] | undefined;
 
-  constructor(owner: object, keys: string[], values: V[], earliest = Number.POSITIVE_INFINITY) {
+  constructor(
+    owner: object,
+    texts: string[],
+    beside?: (V | undefined)[],
+    earliest = Number.POSITIVE_INFINITY,
+  ) {
     this.owner = owner;
-    this.keys = keys;
-    this.values = values;
+    this.texts = texts;
+    this.#beside = beside;
     this.earliest = earliest;
   }
 
   get count(): number {
-    return this.keys.length;
+    return this.texts.length;
+  }
+
+  beside(at: number): V | undefined {
+    return this.#beside?.[at];
+  }
+
+  copy(owner: object): Leaf<V> {
+    return new Leaf(owner, this.texts.slice(), this.#beside?.slice(), this.earliest);
+  }
+
+  insert(at: number, text: string, beside: V | undefined): void {
+    if (beside !== undefined) this.#beside ??= this.texts.map(() => undefined);
+    this.texts.splice(at, 0, text);
+    this.#beside?.splice(at, 0, beside);
+  }
+
+  push(text: string, beside: V | undefined): void {
+    if (beside !== undefined) this.#beside ??= this.texts.map(() => undefined);
+    this.texts.push(text);
+    this.#beside?.push(beside);
+  }
+
+  replace(at: number, text: string, beside: V | undefined): void {
+    if (beside !== undefined) this.#beside ??= this.texts.map(() => undefined);
+    this.texts[at] = text;
+    if (this.#beside !== undefined) this.#beside[at] = beside;
+  }
+
+  remove(at: number, count: number): void {
+    this.texts.splice(at, count);
+    this.#beside?.splice(at, count);
+  }
+
+  /** Moves the items from an index on into a new leaf. What is the earliest in each is to be told anew. */
+  split(at: number): Leaf<V> {
+    return new Leaf(this.owner, this.texts.splice(at), this.#beside?.splice(at));
+  }
+
+  /** Appends the items of the leaf to the right. */
+  append(right: Leaf<V>): void {
+    for (const [at, text] of right.texts.entries()) this.push(text, right.beside(at));
   }
 }
 
-/** `lows[i]` is at most every key below `children[i]` and above every key before it; `lows[0]` is never looked at. */
+/** `lows[i]` is a prefix: at most every one below `children[i]` and above every one before it; `lows[0]` is never looked at. */
 export class Branch<V> {
   /** The one map that may change this node. */
   readonly owner: object;
   readonly lows: string[];
   readonly children: Node<V>[];
-  /** The lowest expiry of the entries below it; infinity if none has one. */
+  /** The lowest expiry of the items below it; infinity if none has one. */
   earliest: number;
 
   constructor(owner: object, lows: string[], children: Node<V>[], earliest = earliestOf(children)) {
@@ -65,40 +116,40 @@ function earliestOf(nodes: readonly { readonly earliest: number }[]): number {
 }
 
 /** What `earliest` of a node has to be. */
-export function earliestIn<V>(node: Node<V>, expiryOf: ExpiryOf<V>): number {
+export function earliestIn<V>(node: Node<V>, expiryOf: ExpiryOf): number {
   if (node instanceof Branch) return earliestOf(node.children);
   let earliest = Number.POSITIVE_INFINITY;
-  for (const value of node.values) earliest = Math.min(earliest, expiryOf(value));
+  for (const text of node.texts) earliest = Math.min(earliest, expiryOf(text));
   return earliest;
 }
 
-/** Count of the entries below a node. */
-export function countEntries<V>(node: Node<V>): number {
+/** Count of the items below a node. */
+export function countItems<V>(node: Node<V>): number {
   if (node instanceof Leaf) return node.count;
   let count = 0;
-  for (const child of node.children) count += countEntries(child);
+  for (const child of node.children) count += countItems(child);
   return count;
 }
 
-/** Index of the first key that is not below `key`. */
-export function lowerBound(keys: readonly string[], key: string): number {
+/** Index of the first text that is not below a prefix. */
+export function lowerBound(texts: readonly string[], prefix: string): number {
   let low = 0;
-  let high = keys.length;
+  let high = texts.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((keys[middle] as string) < key) low = middle + 1;
+    if ((texts[middle] as string) < prefix) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
-/** Index of the child that holds `key` if any does. */
-export function childIndex(lows: readonly string[], key: string): number {
+/** Index of the child that holds `prefix` if any does. */
+export function childIndex(lows: readonly string[], prefix: string): number {
   let low = 1;
   let high = lows.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((lows[middle] as string) <= key) low = middle + 1;
+    if ((lows[middle] as string) <= prefix) low = middle + 1;
     else high = middle;
   }
   return low - 1;
@@ -133,7 +184,7 @@ export function* leavesBack<V>(node: Node<V>, from: string | undefined): Generat
   }
 }
 
-/** The leaves below a node, in order, with entries whose expiry is at or before a time; no others are visited. */
+/** The leaves below a node, in order, with items whose expiry is at or before a time; no others are visited. */
 export function* leavesExpired<V>(node: Node<V>, time: number): Generator<Leaf<V>> {
   if (node.earliest > time) return;
   if (node instanceof Leaf) yield node;

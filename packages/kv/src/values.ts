@@ -1,15 +1,25 @@
 // Values in and out of what is held in memory: the encoding behind `put` and `get`.
 
 import { Malformed } from "./byte-reader.js";
+import type { Entry } from "./entry.js";
 import { DatabaseError } from "./errors.js";
-import { bytesOfValue, type StoredValue } from "./stored-value.js";
+import { Item } from "./item.js";
+import { bytesOfValue, type StoredValue, type ValueBytes } from "./stored-value.js";
 import { ValueDecoder } from "./value-decoder.js";
 
 const decoder = new ValueDecoder();
 
 /** A value of the caller's own, made anew each time. Throws `KV_CORRUPT` for bytes that no encoder of ours wrote. */
 export function decodeValue(stored: StoredValue): unknown {
-  const { bytes, start, end } = bytesOfValue(stored);
+  return decode(bytesOfValue(stored));
+}
+
+/** As `decodeValue`, of an entry. */
+export function decodeValueOf(entry: Pick<Entry, "value">): unknown {
+  return decode(entry instanceof Item ? entry.valueBytes : bytesOfValue(entry.value));
+}
+
+function decode({ bytes, start, end }: ValueBytes): unknown {
   try {
     return decoder.decode(bytes, start, end);
   } catch (error) {

@@ -273,7 +273,7 @@ function expectSame(state: State, model: Map<string, Held>): void {
       .map(([key, { value }]) => [key, value])
       .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
     const entries = [...state.entries({ gte: "", lt: undefined }, false, now)];
-    expect(entries.map(([key, { value }]) => [key, value])).toEqual(wanted);
+    expect(entries.map(({ key, value }) => [key, value])).toEqual(wanted);
     expect(state.size(() => now)).toBe(wanted.length);
   }
 }

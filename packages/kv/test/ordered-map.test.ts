@@ -2,6 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { prefixOf, prefixOfText } from "../src/item.js";
 import { type KeyInterval, OrderedMap } from "../src/ordered-map.js";
 import { OrderedMapBuilder } from "../src/ordered-map-builder.js";
 
@@ -14,7 +15,97 @@ function expiryOf({ n }: Item): number {
   return n % 61 === 7 ? 1000 + ((n * 7919) % 10_007) : Number.POSITIVE_INFINITY;
 }
 
-const emptyMap = () => new OrderedMap<Item>(expiryOf);
+/** What a text says behind its key. */
+function itemOf(text: string): Item {
+  return { n: Number(text.slice(text.lastIndexOf("\0") + 1)) };
+}
+
+function entryOf(text: string, beside: Item | undefined): [string, Item] {
+  const item = itemOf(text);
+  // Not an assertion of each: there are millions.
+  if (beside?.n !== (isBeside(item) ? item.n : undefined)) throw new Error(`beside ${text}`);
+  return [prefixOfText(text).replaceAll("\0\xff", "\0"), item];
+}
+
+/** Some have something beside them, so that there are nodes with and without. */
+function isBeside({ n }: Item): boolean {
+  return n % 50 === 0;
+}
+
+function textOf(key: string, { n }: Item): string {
+  return `${prefixOf(key)}\0${n}`;
+}
+
+/** An ordered map, by keys. */
+class Tested {
+  readonly #map: OrderedMap<Item>;
+
+  constructor(map = new OrderedMap<Item>((text) => expiryOf(itemOf(text)))) {
+    this.#map = map;
+  }
+
+  get size(): number {
+    return this.#map.size;
+  }
+
+  get earliest(): number {
+    return this.#map.earliest;
+  }
+
+  fork(): Tested {
+    return new Tested(this.#map.fork());
+  }
+
+  get(key: string): Item | undefined {
+    const text = this.#map.get(prefixOf(key));
+    return text === undefined ? undefined : entryOf(text, this.#map.beside(prefixOf(key)))[1];
+  }
+
+  set(key: string, item: Item): Item | undefined {
+    const beside = isBeside(item) ? item : undefined;
+    const held = this.#map.set(prefixOf(key), textOf(key, item), beside);
+    return held && entryOf(held.text, held.beside)[1];
+  }
+
+  delete(key: string): Item | undefined {
+    const held = this.#map.delete(prefixOf(key));
+    return held && entryOf(held.text, held.beside)[1];
+  }
+
+  clear(interval: KeyInterval): void {
+    this.#map.clear(prefixes(interval));
+  }
+
+  ascending(interval: KeyInterval): Iterable<[string, Item]> {
+    return this.#map.ascending(prefixes(interval), entryOf);
+  }
+
+  descending(interval: KeyInterval): Iterable<[string, Item]> {
+    return this.#map.descending(prefixes(interval), entryOf);
+  }
+
+  expired(time: number): Iterable<[string, Item]> {
+    return this.#map.expired(time, entryOf);
+  }
+}
+
+function prefixes({ gte, lt }: KeyInterval): KeyInterval {
+  return { gte: prefixOf(gte), lt: lt === undefined ? undefined : prefixOf(lt) };
+}
+
+/** A map of these many entries, built in order. */
+function built(count: number, nameOf: (n: number) => string): { map: Tested; model: Model } {
+  const builder = new OrderedMapBuilder<Item>((text) => expiryOf(itemOf(text)));
+  const model: Model = new Map();
+  for (let n = 0; n < count; n++) {
+    builder.append(textOf(nameOf(n), { n }), isBeside({ n }) ? { n } : undefined);
+    model.set(nameOf(n), { n });
+  }
+  expect(builder.size).toBe(count);
+  return { map: new Tested(builder.build()), model };
+}
+
+const emptyMap = () => new Tested();
 
 type Model = Map<string, Item>;
 
@@ -26,7 +117,7 @@ function within(model: Model, gte: string, lt: string | undefined): [string, Ite
   return inOrder(model).filter(([key]) => key >= gte && (lt === undefined || key < lt));
 }
 
-function check(map: OrderedMap<Item>, model: Model): void {
+function check(map: Tested, model: Model): void {
   expect([...map.ascending({ gte: "", lt: undefined })]).toEqual(inOrder(model));
   expect(map.size).toBe(model.size);
   expect(map.size).toBe([...map.descending({ gte: "", lt: undefined })].length);
@@ -40,7 +131,9 @@ function check(map: OrderedMap<Item>, model: Model): void {
 }
 
 /** Few enough that keys meet again, many enough that the tree has three levels. */
-const key = fc.integer({ min: 0, max: 6000 }).map((n) => `k${n}`);
+const key = fc
+  .integer({ min: 0, max: 6000 })
+  .map((n) => `k${n}${n % 7 < 2 ? "\0".repeat((n % 7) + 1) : ""}`);
 
 type Step =
   | { readonly kind: "set" | "delete"; readonly keys: readonly string[] }
@@ -74,23 +167,24 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 );
 
 function apply(
-  map: OrderedMap<Item>,
+  map: Tested,
   model: Model,
   { kind, keys }: Extract<Step, { keys: readonly string[] }>,
 ): void {
   for (const [n, name] of keys.entries()) {
     const before = model.get(name);
     if (kind === "set") {
-      expect(map.set(name, { n })).toBe(before);
-      model.set(name, map.get(name) as Item);
+      expect(map.set(name, { n })).toEqual(before);
+      model.set(name, { n });
+      expect(map.get(name)).toEqual({ n });
     } else {
-      expect(map.delete(name)).toBe(before);
+      expect(map.delete(name)).toEqual(before);
       model.delete(name);
     }
   }
 }
 
-function clear(map: OrderedMap<Item>, model: Model, { gte, lt }: KeyInterval): void {
+function clear(map: Tested, model: Model, { gte, lt }: KeyInterval): void {
   map.clear({ gte, lt });
   for (const [key] of within(model, gte, lt)) model.delete(key);
 }
@@ -101,7 +195,7 @@ describe("an ordered map", () => {
       fc.property(fc.array(step, { maxLength: 25, size: "max" }), (steps) => {
         const map = emptyMap();
         const model: Model = new Map();
-        const forks: [OrderedMap<Item>, Model][] = [];
+        const forks: [Tested, Model][] = [];
         for (const taken of steps) {
           if (taken.kind === "clear") clear(map, model, taken);
           else if (taken.kind === "fork") forks.push([map.fork(), new Map(model)]);
@@ -148,15 +242,7 @@ describe("an ordered map", () => {
   test.each([0, 1, 47, 48, 49, 2304, 2305, 10_000])(
     "built from %i sorted entries, it works on",
     (count) => {
-      const builder = new OrderedMapBuilder<Item>(expiryOf);
-      const model: Model = new Map();
-      for (let n = 0; n < count; n++) {
-        const name = String(n).padStart(6, "0");
-        builder.append(name, { n });
-        model.set(name, { n });
-      }
-      expect(builder.size).toBe(count);
-      const map = builder.build();
+      const { map, model } = built(count, (n) => String(n).padStart(6, "0"));
       check(map, model);
       for (let n = 0; n < count; n += 3) {
         const name = String(n).padStart(6, "0");
@@ -179,14 +265,7 @@ describe("an ordered map", () => {
     ["nothing: it is empty", "k05", "k05", 100_000],
     ["nothing: its bounds contradict each other", "k06", "k05", 100_000],
   ])("clearing %s leaves the rest, and takes it from no fork", (_, gte, lt, left) => {
-    const builder = new OrderedMapBuilder<Item>(expiryOf);
-    const model: Model = new Map();
-    for (let n = 0; n < 100_000; n++) {
-      const name = `k${String(n).padStart(6, "0")}`;
-      builder.append(name, { n });
-      model.set(name, { n });
-    }
-    const map = builder.build();
+    const { map, model } = built(100_000, (n) => `k${String(n).padStart(6, "0")}`);
     const fork = map.fork();
     clear(map, model, { gte, lt });
     expect(model.size).toBe(left);

@@ -17,7 +17,7 @@ function setUp() {
   const read = () => {
     present.settle();
     return [...present.state.entries({ gte: "", lt: undefined }, false, 0)].map(
-      ([key, { value, offset }]) => [key, value, offset],
+      ({ key, value, offset }) => [key, value, offset],
     );
   };
   return { log, present, write, read };
@@ -70,7 +70,12 @@ describe("the present", () => {
       write("a", undefined),
       write("a", "lost", 9000),
     ]);
-    const entry = (now: number) => present.state.get("a", () => now);
+    const entry = (now: number) => {
+      const item = present.state.get("a", () => now);
+      if (item === undefined) return undefined;
+      const { value, offset, time, expiry } = item;
+      return { value, offset, time, expiry };
+    };
     expect(entry(5000)).toEqual({ value: "lost", offset: 3, time: 2000, expiry: 9000 });
     log.fallBack()();
     await rejected;
