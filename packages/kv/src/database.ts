@@ -1,6 +1,9 @@
 // The public face of a database: checks arguments and state, and hands on to the present, the fold and the
 // log. It decides nothing about bytes.
 
+import { resolve } from "node:path";
+import { checkPath } from "./arguments.js";
+import type { BackupReport } from "./backup-report.js";
 import { type Change, type ChangesOptions, followChanges, resolveChanges } from "./changes.js";
 import {
   type CheckpointOptions,
@@ -12,11 +15,19 @@ import { Commits } from "./commits.js";
 import { checkDiffOptions, type Difference, type DiffOptions, differencesBetween } from "./diff.js";
 import { DatabaseError, databaseError } from "./errors.js";
 import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
+import { type BackupOptions, backUp, checkBackupOptions } from "./hot-backup.js";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
 import { listMarks, type NamedMark } from "./marks.js";
 import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { type AtOptions, checkAtOptions, type PastSource, pastStates, viewOfPast } from "./past.js";
+import {
+  type AtOptions,
+  checkAtOptions,
+  type PastSource,
+  pastStates,
+  shownEnd,
+  viewOfPast,
+} from "./past.js";
 import { Present } from "./present.js";
 import type { KeyBounds, Range } from "./range.js";
 import {
@@ -360,6 +371,30 @@ export class Database<V = unknown, K extends Key = string>
     this.#checkOpen();
     const checked = checkCheckpointOptions(options);
     return await this.#work.run(checked.signal, (ended) => this.#checkpoints.next(checked, ended));
+  }
+
+  /**
+   * Copies the database while it is written to: all that was acknowledged before the call, with the same offsets and times,
+   * as far back as history reaches; what is pending at the end is not waited for. The copy opens as a database, with a log
+   * of its own whose ancestor is this one's. The directory does not exist or is empty, is no link and lies in no database; its file system is the
+   * database's. Durable and read back when it resolves. Rejects, leaving nothing, with `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
+   * `KV_NO_SPACE`, `KV_IO`, `KV_CORRUPT`, `KV_FAILED`, `KV_CLOSED` or the signal's reason. What a crash leaves is a directory beside the
+   * destination, named for it and `.unfinished-`, to be removed: no database, but in the moment before the last step.
+   */
+  async backup(directory: string, options: BackupOptions = {}): Promise<BackupReport> {
+    this.#checkOpen();
+    const checked = checkBackupOptions(options);
+    const destination = resolve(checkPath("directory", directory));
+    const { source, log } = this.#opened;
+    const {
+      readOnly,
+      log: { segmentBytes },
+    } = this.#options;
+    const settle = () => (readOnly ? Promise.resolve(shownEnd(this.#past)) : log.sync());
+    const from = { directory: this.directory, source, settle, segmentBytes, now: this.#now() };
+    return await this.#work.run(checked.signal, (ended) =>
+      backUp(from, destination, checked, ended),
+    );
   }
 
   /** Resolves with the durable offset once everything written before the call is on stable storage. Rejects as `put`. */

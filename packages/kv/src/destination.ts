@@ -1,10 +1,14 @@
-// Where a restore goes: a path with nothing there, in no database; and the step that puts the whole there.
+// Where a restore or a backup goes: a path with nothing there, in no database; and the steps that put the whole there.
+// Invariant: at the destination there is nothing, or the whole: everything is made under another name beside
+// it, without the file that makes a directory a database until all else has been read back, and renamed last.
 
+import { randomBytes } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
 import type { FileSystem } from "@tidemark/wal";
 import { invalidArgument } from "./arguments.js";
 import { DatabaseError, hasCode } from "./errors.js";
-import { readIdentityFile } from "./identity-file.js";
+import type { Identity } from "./identity.js";
+import { createIdentity, readIdentityFile } from "./identity-file.js";
 import {
   IDENTITY_NAME,
   isFileSystemError,
@@ -76,8 +80,44 @@ async function holdsDatabase(fileSystem: FileSystem, directory: string): Promise
   }
 }
 
+/** A database that is being made, and where it is to be. */
+export interface Building {
+  readonly fileSystem: FileSystem;
+  /** What it is called until it is whole: of `temporaryName`. */
+  readonly temporary: string;
+  readonly destination: string;
+}
+
+/** A name beside a destination, for what is to go there. */
+export function temporaryName(destination: string): string {
+  return `${destination}.unfinished-${randomBytes(4).toString("hex")}`;
+}
+
+/**
+ * Makes a database: `make` fills the directory with a log and snapshot files, all of them durable and read back. Durable
+ * when it resolves. Leaves nothing when it rejects.
+ */
+export async function build<T>(
+  { fileSystem, temporary, destination }: Building,
+  identity: Identity,
+  make: (directory: string) => Promise<T>,
+): Promise<T> {
+  try {
+    await fileSystem.makeDirectory(temporary);
+    const made = await make(temporary);
+    // From here on it is a whole database, under another name.
+    await createIdentity(fileSystem, temporary, identity);
+    await publish(fileSystem, temporary, destination);
+    return made;
+  } catch (error) {
+    // What cannot be removed stays, and is no database; why it failed matters more.
+    await abandon(fileSystem, temporary).catch(() => undefined);
+    throw error;
+  }
+}
+
 /** Gives a directory the destination's name; durable when it resolves. */
-export async function publish(
+async function publish(
   fileSystem: FileSystem,
   temporary: string,
   destination: string,

@@ -3,12 +3,21 @@
 
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Log, nodeFileSystem } from "@tidemark/wal";
+import { makeBackup } from "./backup.js";
 import { DatabaseError, databaseError, plainError } from "./errors.js";
-import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
+import type { FoldSource } from "./fold.js";
+import { type FoldProgress, foldToFile, isSound } from "./fold-to-file.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
 import { Pace } from "./pace.js";
 import { Pins } from "./pins.js";
-import type { FoldTask, FromThread, ThreadResult, ThreadStart, ThreadTask } from "./thread-task.js";
+import type {
+  BackupTask,
+  FoldTask,
+  FromThread,
+  ThreadResult,
+  ThreadStart,
+  ThreadTask,
+} from "./thread-task.js";
 
 type Tell = (progress: FoldProgress) => void;
 
@@ -41,27 +50,37 @@ async function perform(
   pace: Pace,
   onProgress: Tell | undefined,
 ): Promise<ThreadResult> {
-  if (task.kind === "fold") return await performFold(task, pace, onProgress);
-  const { file, keys, logId } = task;
-  await verifySnapshot({ fileSystem: nodeFileSystem, keys, log: { id: logId } }, file, pace);
-  return { kind: "verify" };
+  if (task.kind === "verify") {
+    const { file, keys, logId } = task;
+    const sound = await isSound(
+      { fileSystem: nodeFileSystem, keys, log: { id: logId } },
+      file,
+      pace,
+    );
+    return { kind: "verify", sound };
+  }
+  return await withSource(task, async (source) => {
+    const { endOffset, createdAt } = task;
+    if (task.kind === "backup") {
+      return { kind: "backup", made: await makeBackup({ ...task, source }, { pace, onProgress }) };
+    }
+    const { fileSystem, snapshots: directory, log } = source;
+    const place = { fileSystem, directory, logId: log.id };
+    const folded = await foldToFile(source, endOffset, place, { pace, createdAt, onProgress });
+    return { kind: "fold", folded };
+  });
 }
 
-async function performFold(
-  task: FoldTask,
-  pace: Pace,
-  onProgress: Tell | undefined,
-): Promise<ThreadResult> {
-  const { snapshots, keys, endOffset, createdAt } = task;
-  const fileSystem = nodeFileSystem;
+/** Reads the files as any other process could, up to where their owner has said that they are durable. */
+async function withSource<T>(
+  { log: directory, snapshots, keys, endOffset }: FoldTask | BackupTask,
+  run: (source: FoldSource) => Promise<T>,
+): Promise<T> {
   // The log states what is durable a moment after its writer knows.
   const options = { readOnly: true, durableOffset: endOffset, maxRecordBytes: COMMIT_BYTES_MAX };
-  const log = await Log.open(task.log, options);
+  const log = await Log.open(directory, options);
   try {
-    const source = { fileSystem, log, snapshots, keys, pins: new Pins() };
-    const place = { fileSystem, directory: snapshots, logId: log.id };
-    const folding = { pace, createdAt, onProgress };
-    return { kind: "fold", folded: await foldToFile(source, endOffset, place, folding) };
+    return await run({ fileSystem: nodeFileSystem, log, snapshots, keys, pins: new Pins() });
   } finally {
     await log.close();
   }

@@ -2,6 +2,7 @@
 
 import type { FileSystem } from "@tidemark/wal";
 import {
+  damageOf,
   type Folded,
   type Folding,
   type FoldSource,
@@ -98,5 +99,20 @@ export async function verifySnapshot(
     return { header: reader.header, size: reader.size };
   } finally {
     reader.close();
+  }
+}
+
+/** Whether a file reads back whole; rejects if that cannot be told. */
+export async function isSound(
+  owner: SnapshotOwner,
+  file: SnapshotFile,
+  pace: Pace,
+): Promise<boolean> {
+  try {
+    await verifySnapshot(owner, file, pace);
+    return true;
+  } catch (error) {
+    if (damageOf(file, error) === undefined) throw error;
+    return false;
   }
 }

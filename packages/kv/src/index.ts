@@ -1,5 +1,6 @@
 // What @tidemark/kv exports, and nothing else.
 
+export type { BackupReport } from "./backup-report.js";
 export type { Change, ChangeOperation, ChangesOptions, Since } from "./changes.js";
 export type { CheckpointOptions, CheckpointReport } from "./checkpoint.js";
 export type { DatabaseDamage } from "./damage.js";
@@ -14,6 +15,7 @@ export {
 export type { SkippedSnapshot } from "./fold.js";
 export type { FoldProgress } from "./fold-to-file.js";
 export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./history.js";
+export type { BackupOptions } from "./hot-backup.js";
 export type { InspectionProgress } from "./inspection.js";
 export type { Key, KeyKind } from "./keys.js";
 export type { NamedMark } from "./marks.js";

@@ -279,9 +279,9 @@ async function finishCreation(
   { fileSystem }: ResolvedOptions,
   log: Log,
 ): Promise<void> {
-  // Without this, a crash could take a restored database's name from under its first commits: who restored it may
-  // have died before the name was durable.
-  if (log.ancestry !== undefined && log.endOffset === log.startOffset) {
+  // Without this, a crash could take the name of a copy from under its first commits: who made it may have died
+  // before the name was durable.
+  if (log.ancestry !== undefined && log.endOffset <= log.ancestry.offset) {
     await syncName(fileSystem, directory);
   }
   const snapshots = snapshotsDirectory(directory);

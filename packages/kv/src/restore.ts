@@ -1,8 +1,6 @@
 // Restoring: a new database with the state that another had at some point. The source is only read.
-// Invariant: at the destination there is nothing, or the whole: everything is made under another name beside
-// it, without the file that makes a directory a database until all else has been read back, and renamed last.
+// Invariant: at the destination there is nothing, or the whole (destination.ts).
 
-import { randomBytes } from "node:crypto";
 import { resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Ancestry, type FileSystem, Log } from "@tidemark/wal";
@@ -13,12 +11,11 @@ import {
   checkProperties,
   checkSignal,
 } from "./arguments.js";
-import { abandon, checkDestination, publish } from "./destination.js";
+import { build, checkDestination, temporaryName } from "./destination.js";
 import { resolveClock, resolveFileSystem } from "./environment.js";
 import { corrupt, databaseError } from "./errors.js";
 import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
-import { createIdentity } from "./identity-file.js";
 import { logDirectory, snapshotName, snapshotsDirectory } from "./layout.js";
 import { openExisting } from "./open-database.js";
 import { Pace } from "./pace.js";
@@ -81,7 +78,7 @@ interface Restoring {
  * empty, is no link and lies in no database. The source may be open, here or in another process, or have crashed: it is opened read-only, and of one that is being
  * written, what its log states as durable can be reached (a moment after it is acknowledged). Durable when it resolves. Rejects, leaving nothing, with `KV_NOT_FOUND` (no source), `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
  * `KV_TARGET_OUT_OF_RANGE`, `KV_CORRUPT`, `KV_UNSUPPORTED_VERSION`, `KV_NO_SPACE`, `KV_IO` or the signal's reason.
- * What a crash leaves is a directory beside the destination, named for it and `.restoring-`, to be removed: no database, but in the
+ * What a crash leaves is a directory beside the destination, named for it and `.unfinished-`, to be removed: no database, but in the
  * moment before the last step. Of a live source whose log makes no notes (`noteAfterMs: 0`), the newest commits are out of reach.
  */
 export async function restore(
@@ -181,28 +178,20 @@ async function plan(restoring: Restoring) {
 }
 
 async function make(restoring: Restoring, destination: string) {
-  const { fileSystem, offset, source, clock } = restoring;
-  const temporary = `${destination}.restoring-${randomBytes(4).toString("hex")}`;
-  try {
-    await fileSystem.makeDirectory(temporary);
-    const logId = await makeLog(restoring, temporary);
-    const directory = snapshotsDirectory(temporary);
+  const { fileSystem, offset, source, clock, pace, onProgress } = restoring;
+  const building = { fileSystem, temporary: temporaryName(destination), destination };
+  const identity = { keys: source.keys, createdAt: clock() };
+  return await build(building, identity, async (made) => {
+    const logId = await makeLog(restoring, made);
+    const directory = snapshotsDirectory(made);
     await fileSystem.makeDirectory(directory);
-    const { pace, onProgress } = restoring;
     const options = { pace, createdAt: clock(), onProgress };
     const place = { fileSystem, directory, logId };
     const folded = await foldToFile(source, offset + 1, place, options);
     const entries = folded.result.header.entryCount;
-    await readBack(restoring, temporary, logId, entries);
-    // From here on it is a whole database, under another name.
-    await createIdentity(fileSystem, temporary, { keys: source.keys, createdAt: clock() });
-    await publish(fileSystem, temporary, destination);
+    await readBack(restoring, made, logId, entries);
     return { ...reportOf(restoring, folded), dryRun: false, entries, logId };
-  } catch (error) {
-    // What cannot be removed stays, and is no database; why the restore failed matters more.
-    await abandon(fileSystem, temporary).catch(() => undefined);
-    throw error;
-  }
+  });
 }
 
 /** An empty log that goes on after the target. */

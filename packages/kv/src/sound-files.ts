@@ -1,8 +1,8 @@
 // Which snapshot files have been read back whole: nothing is removed on the word of one that has not.
 
 import { nodeFileSystem } from "@tidemark/wal";
-import { damageOf, type SnapshotOwner } from "./fold.js";
-import { verifySnapshot } from "./fold-to-file.js";
+import type { SnapshotOwner } from "./fold.js";
+import { isSound } from "./fold-to-file.js";
 import type { SnapshotFile } from "./layout.js";
 import { Pace } from "./pace.js";
 import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
@@ -18,23 +18,19 @@ export class SoundFiles {
   /** Reads a file to its end, once. False if it is damaged; rejects if that cannot be told. */
   async isSound(file: SnapshotFile, signal: AbortSignal): Promise<boolean> {
     if (this.#sound.has(file.path)) return true;
-    try {
-      await this.#verify(file, signal);
-    } catch (error) {
-      if (damageOf(file, error) === undefined) throw error;
-      return false;
-    }
+    if (!(await this.#read(file, signal))) return false;
     this.#sound.add(file.path);
     return true;
   }
 
   /** On a thread of its own if that is worth its start, in slices otherwise. */
-  async #verify(file: SnapshotFile, signal: AbortSignal): Promise<void> {
+  async #read(file: SnapshotFile, signal: AbortSignal): Promise<boolean> {
     const { fileSystem, keys, log } = this.#owner;
     if (fileSystem === nodeFileSystem && fileSystem.sizeSync(file.path) >= THREAD_BYTES_MIN) {
       const task = { kind: "verify", file, keys, logId: log.id } as const;
-      if ((await askThread(task, { signal })) !== undefined) return;
+      const result = await askThread(task, { signal });
+      if (result?.kind === "verify") return result.sound;
     }
-    await verifySnapshot(this.#owner, file, new Pace(signal));
+    return await isSound(this.#owner, file, new Pace(signal));
   }
 }

@@ -1,6 +1,7 @@
 // What a thread of its own is asked to do with the files of a database, and what it answers: plain values, which
 // cross between threads by being copied.
 
+import type { MadeBackup } from "./backup-report.js";
 import type { PlainError } from "./errors.js";
 import type { Folded } from "./fold.js";
 import type { FoldProgress } from "./fold-to-file.js";
@@ -29,7 +30,22 @@ export interface VerifyTask {
   readonly logId: string;
 }
 
-export type ThreadTask = FoldTask | VerifyTask;
+/** Makes a backup. */
+export interface BackupTask {
+  readonly kind: "backup";
+  /** As of a fold. */
+  readonly log: string;
+  readonly snapshots: string;
+  readonly keys: KeyKind;
+  readonly endOffset: number;
+  readonly createdAt: number;
+  /** As of a backup's job. */
+  readonly destination: string;
+  readonly temporary: string;
+  readonly segmentBytes: number | undefined;
+}
+
+export type ThreadTask = FoldTask | VerifyTask | BackupTask;
 
 /** What the thread begins with. */
 export interface ThreadStart {
@@ -40,7 +56,8 @@ export interface ThreadStart {
 
 export type ThreadResult =
   | { readonly kind: "fold"; readonly folded: Folded<WrittenSnapshot> }
-  | { readonly kind: "verify" };
+  | { readonly kind: "verify"; readonly sound: boolean }
+  | { readonly kind: "backup"; readonly made: MadeBackup };
 
 /** The last of these is `done`, `failed` or `ended`, unless the thread dies. */
 export type FromThread =

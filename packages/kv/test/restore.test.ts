@@ -278,7 +278,7 @@ describe("the destination", () => {
         const opening = Database.open(join(image, name), { createIfMissing: false });
         const opened = await opening.catch((error: unknown) => error);
         if (!(opened instanceof Database)) {
-          expect(name).toMatch(/^copy\.restoring-/);
+          expect(name).toMatch(/^copy\.unfinished-/);
           expect(opened).toMatchObject({ name: "DatabaseError" });
           continue;
         }
@@ -329,7 +329,7 @@ describe("the destination", () => {
     const removal = unlinked.filter((file) => !/\.new$|\/log\//.test(file));
     expect(basename(removal[0] as string)).toBe("DATABASE");
     const [left] = readdirSync(parent) as [string];
-    expect(left).toMatch(/^copy\.restoring-/);
+    expect(left).toMatch(/^copy\.unfinished-/);
     expect(readdirSync(join(parent, left)).sort()).toEqual(["log", "snapshots"]);
     await refused("KV_CORRUPT", () => Database.open(join(parent, left)));
   });

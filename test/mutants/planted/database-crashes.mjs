@@ -145,28 +145,28 @@ export const databaseCrashes = [
   },
   {
     name: "restore-identity-first",
-    breaks: "a restore makes its directory a database before there is anything in it",
-    file: "packages/kv/src/restore.ts",
+    breaks: "a restore or a backup makes its directory a database before there is anything in it",
+    file: DESTINATION,
     edits: [
       [
-        "    await createIdentity(fileSystem, temporary, { keys: source.keys, createdAt: clock() });\n",
-        "",
+        "    await createIdentity(fileSystem, temporary, identity);\n    await publish(",
+        "    await publish(",
       ],
       [
-        "    const logId = await makeLog(restoring, temporary);\n",
-        "    await createIdentity(fileSystem, temporary, { keys: source.keys, createdAt: clock() });\n    const logId = await makeLog(restoring, temporary);\n",
+        "    const made = await make(temporary);\n",
+        "    await createIdentity(fileSystem, temporary, identity);\n    const made = await make(temporary);\n",
       ],
     ],
     tests: [restores("fault 40:")],
   },
   {
     name: "restore-in-place",
-    breaks: "a restore gives its directory the destination's name before all is in it",
-    file: "packages/kv/src/restore.ts",
+    breaks: "a restore or a backup gives its directory the destination's name before all is in it",
+    file: DESTINATION,
     edits: [
       [
-        "    await createIdentity(fileSystem, temporary, { keys: source.keys, createdAt: clock() });\n    await publish(fileSystem, temporary, destination);\n",
-        "    await publish(fileSystem, temporary, destination);\n    await createIdentity(fileSystem, destination, { keys: source.keys, createdAt: clock() });\n",
+        "    await createIdentity(fileSystem, temporary, identity);\n    await publish(fileSystem, temporary, destination);\n",
+        "    await publish(fileSystem, temporary, destination);\n    await createIdentity(fileSystem, destination, identity);\n",
       ],
     ],
     tests: [restores("fault 40:")],

@@ -16,7 +16,7 @@ const DAMAGED = ["KV_CORRUPT", "KV_IO", "KV_UNSUPPORTED_VERSION"];
 const UNMADE = ["KV_NOT_FOUND", "KV_CORRUPT", "KV_INVALID_ARGUMENT"];
 
 /** What a restore that has not come to its end calls its directory. */
-const TEMPORARY = /\.restoring-[0-9a-f]+$/;
+const TEMPORARY = /\.unfinished-[0-9a-f]+$/;
 
 /** What is known of the database in a directory, or of the one that was to come of it. */
 export function knownOf({ databases }: Facts, directory: string): DatabaseFacts | undefined {

@@ -1,0 +1,84 @@
+// The owner's side of a backup: decides where it ends, keeps what it reads, and has it made on a thread of its own
+// where there can be one.
+
+import { nodeFileSystem } from "@tidemark/wal";
+import { checkCallable, checkProperties, checkSignal } from "./arguments.js";
+import { type BackupJob, makeBackup } from "./backup.js";
+import type { BackupReport, MadeBackup } from "./backup-report.js";
+import { abandon, checkDestination, temporaryName } from "./destination.js";
+import { type FoldSource, firstOffset } from "./fold.js";
+import type { FoldProgress } from "./fold-to-file.js";
+import { Pace } from "./pace.js";
+import { historyStats } from "./stats.js";
+import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
+
+export interface BackupOptions {
+  readonly signal?: AbortSignal | undefined;
+  /** Told now and then how far it is. */
+  readonly onProgress?: ((progress: FoldProgress) => void) | undefined;
+}
+
+export function checkBackupOptions(options: BackupOptions): BackupOptions {
+  checkProperties("options", options, ["signal", "onProgress"]);
+  checkSignal(options.signal);
+  if (options.onProgress !== undefined) checkCallable("onProgress", options.onProgress);
+  return options;
+}
+
+/** What is to be copied. */
+export interface BackupSource {
+  /** Of the database; absolute. */
+  readonly directory: string;
+  readonly source: FoldSource;
+  /** Resolves with an offset below which everything is on stable storage. */
+  readonly settle: () => Promise<number>;
+  readonly segmentBytes: number | undefined;
+  /** ms since the Unix epoch. */
+  readonly now: number;
+}
+
+/** Copies a database to an absolute path; rejects as `Database.backup`. */
+export async function backUp(
+  { directory, source, settle, segmentBytes, now }: BackupSource,
+  destination: string,
+  { onProgress }: BackupOptions,
+  signal: AbortSignal,
+): Promise<BackupReport> {
+  const startMs = performance.now();
+  const release = source.pins.hold(firstOffset(source));
+  try {
+    await checkDestination(source.fileSystem, directory, destination);
+    const endOffset = await settle();
+    const temporary = temporaryName(destination);
+    const job = { source, endOffset, destination, temporary, segmentBytes, createdAt: now };
+    const made =
+      (await makeInThread(job, onProgress, signal)) ??
+      (await makeBackup(job, { pace: new Pace(signal), onProgress }));
+    return { ...made, durationMs: performance.now() - startMs };
+  } finally {
+    release();
+  }
+}
+
+/** Undefined where there can be no thread, or it is not worth its start. */
+async function makeInThread(
+  job: BackupJob,
+  onProgress: BackupOptions["onProgress"],
+  signal: AbortSignal,
+): Promise<MadeBackup | undefined> {
+  const { source, temporary, ...plain } = job;
+  const { fileSystem, snapshots, keys, log } = source;
+  if (fileSystem !== nodeFileSystem || log.directory === undefined) return undefined;
+  const { snapshotBytes } = historyStats(source, job.endOffset);
+  if (log.bytesFrom(log.startOffset) + snapshotBytes < THREAD_BYTES_MIN) return undefined;
+  const files = { log: log.directory, snapshots, keys };
+  try {
+    const task = { kind: "backup", ...files, ...plain, temporary } as const;
+    const result = await askThread(task, { signal, onProgress });
+    return result?.kind === "backup" ? result.made : undefined;
+  } catch (error) {
+    // A thread that died has left what it made. What cannot be removed stays, and is no database.
+    await abandon(fileSystem, temporary).catch(() => undefined);
+    throw error;
+  }
+}
