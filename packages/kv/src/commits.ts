@@ -93,6 +93,12 @@ export class Commits<V, K extends Key> {
     return this.#commit(sync, (writer) => writeOperations(writer, [operation]));
   }
 
+  /** Deletes keys in their form in memory, in one commit. */
+  remove(keys: readonly string[]): Promise<number> {
+    const operations = keys.map((key) => ({ kind: "delete", key }) as const);
+    return this.#commit(false, (writer) => writeOperations(writer, operations));
+  }
+
   mark(name: string, options: WriteOptions | undefined): Promise<number> {
     this.#refuseInTransaction();
     const sync = resolveSync(options);

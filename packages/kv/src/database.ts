@@ -42,6 +42,7 @@ import {
   readValue,
   readValues,
 } from "./reading.js";
+import { Removal } from "./removal.js";
 import { Retention } from "./retention.js";
 import { type Before, type RewindOptions, resolveRewind, rewindTo } from "./rewind.js";
 import { type DatabaseStats, historyStats } from "./stats.js";
@@ -73,6 +74,7 @@ export class Database<V = unknown, K extends Key = string>
   readonly #readPoint: ReadPoint<K>;
   readonly #work = new Work();
   readonly #checkpoints: Checkpoints;
+  readonly #removal: Removal;
   readonly #past: PastSource<K>;
   #closing: Promise<void> | undefined;
 
@@ -95,8 +97,15 @@ export class Database<V = unknown, K extends Key = string>
       report: options.onReport,
     });
     this.#present.onAcknowledged = (bytes) => this.#checkpoints.committed(bytes);
-    if (!options.readOnly) this.#checkpoints.opened();
+    this.#removal = new Removal({
+      present: this.#present,
+      now: () => this.#now(),
+      afterMs: options.removeExpiredAfterMs,
+      remove: (keys) => this.#commits.remove(keys),
+      report: options.onReport,
+    });
     const { readOnly } = options;
+    if (!readOnly) this.#beginBackgroundWork();
     this.#past = { source, present: this.#present, keys, readOnly, states: pastStates(source) };
   }
 
@@ -194,7 +203,8 @@ export class Database<V = unknown, K extends Key = string>
 
   /**
    * Sets a value, which is encoded at the call. With `ttl`, the key counts as gone from that many ms after the call on
-   * (or after the last commit, where the clock is behind it); a later put without one keeps it for ever. With `ifVersion`,
+   * (or after the last commit, where the clock is behind it); a later put without one keeps it for ever. It is removed in the
+   * background then, by a deletion that is a commit like any other. With `ifVersion`,
    * it is written only if the key has that version now. Resolves with the commit's offset once acknowledged. Rejects with
    * `KV_CONFLICT` (its `version` is the one that the key has), `KV_INVALID_KEY`, `KV_VALUE_NOT_STORABLE`, `KV_COMMIT_TOO_LARGE`, `KV_BUSY`, `KV_NO_SPACE`, `KV_FAILED`,
    * `KV_IO`, `KV_READ_ONLY`, `KV_INVALID_ARGUMENT` or `KV_CLOSED`: then the write is not in the database.
@@ -432,7 +442,15 @@ export class Database<V = unknown, K extends Key = string>
     return this.close();
   }
 
+  #beginBackgroundWork(): void {
+    this.#checkpoints.opened();
+    this.#present.onChanged = (time) => this.#removal.plan(time);
+    // Whatever has expired while it was closed is looked for soon.
+    this.#removal.plan(Number.POSITIVE_INFINITY);
+  }
+
   async #close(): Promise<void> {
+    this.#removal.stop();
     this.#checkpoints.stop();
     await this.#work.stop();
     this.#past.states.clear();

@@ -33,6 +33,11 @@ export interface DatabaseOptions {
    * after opening; at least 1, or `Infinity` for never. Default 64 MiB. Opening replays at most about as much.
    */
   readonly checkpointBytes?: number | undefined;
+  /**
+   * Time in ms after its expiry at which a key is removed in the background, by a deletion that is a commit like any other, with up
+   * to 1,000 keys; at least 1, or `Infinity` for never. Default 1,000. Nothing but `changes`, offsets and memory shows the difference.
+   */
+  readonly removeExpiredAfterMs?: number | undefined;
   /** How far back targets reach. What is older goes in the background, after a checkpoint. */
   readonly history?: HistoryOptions | undefined;
   /** Told of background work that went wrong and harmed nothing; that of the log is told to `log.onReport`. */
@@ -60,6 +65,7 @@ export interface ResolvedOptions {
   readonly keys: KeyKind;
   readonly log: LogOptions;
   readonly checkpointBytes: number;
+  readonly removeExpiredAfterMs: number;
   readonly history: HistoryLimits;
   readonly onReport: (report: DatabaseReport) => void;
   readonly readOnly: boolean;
@@ -72,12 +78,14 @@ export interface ResolvedOptions {
 
 const MIB = 1024 * 1024;
 const CHECKPOINT_BYTES = 64 * MIB;
+const REMOVE_EXPIRED_AFTER_MS = 1000;
 const HISTORY_BYTES = 1024 * MIB;
 
 const KNOWN = [
   "keys",
   "log",
   "checkpointBytes",
+  "removeExpiredAfterMs",
   "history",
   "onReport",
   "readOnly",
@@ -124,15 +132,17 @@ export function resolveOptions(options: DatabaseOptions = {}): ResolvedOptions {
 /** What goes on by itself; nothing does in what is read-only. */
 function background(options: DatabaseOptions, readOnly: boolean) {
   const { checkpointBytes = CHECKPOINT_BYTES, history = {}, onReport } = options;
+  const { removeExpiredAfterMs = REMOVE_EXPIRED_AFTER_MS } = options;
   if (onReport !== undefined) checkCallable("onReport", onReport);
   checkProperties("options.history", history, ["maxBytes", "maxAgeMs"]);
-  for (const name of ["checkpointBytes", "history"] as const) {
+  for (const name of ["checkpointBytes", "removeExpiredAfterMs", "history"] as const) {
     if (readOnly && options[name] !== undefined)
       throw invalid(name, "left out with readOnly", options[name]);
   }
   const { maxBytes = HISTORY_BYTES, maxAgeMs = Number.POSITIVE_INFINITY } = history;
   return {
     checkpointBytes: checkLimit("checkpointBytes", checkpointBytes, 1),
+    removeExpiredAfterMs: checkLimit("removeExpiredAfterMs", removeExpiredAfterMs, 1),
     history: {
       maxBytes: checkLimit("history.maxBytes", maxBytes, 0),
       maxAgeMs: checkLimit("history.maxAgeMs", maxAgeMs, 0),

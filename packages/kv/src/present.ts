@@ -27,6 +27,8 @@ export class Present {
   readonly state: State;
   /** Told of each commit once it is acknowledged, with the length of its payload in bytes; must not throw. */
   onAcknowledged: (bytes: number) => void = () => undefined;
+  /** Told after each change of the state, with the time of the log's newest record in ms; must not throw. */
+  onChanged: (time: number) => void = () => undefined;
   readonly #marks: Map<string, Mark>;
   readonly #log: CommitLog;
   /** Ascending by offset, from `#pendingFrom` on; what is before is done with. */
@@ -83,6 +85,7 @@ export class Present {
       this.#undo(last);
       this.#pending.pop();
       this.#endOffset = last.offset;
+      this.onChanged(this.#log.lastTime);
     }
   }
 
@@ -111,6 +114,7 @@ export class Present {
     this.#pending.push({ offset, bytes, operations, previous, acknowledged });
     this.#endOffset = offset + 1;
     for (const watcher of this.#watchers) watcher(operations);
+    this.onChanged(time);
     return this.#outcome(acknowledged, offset);
   }
 

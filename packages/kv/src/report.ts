@@ -2,7 +2,7 @@
 
 /** Background work that went wrong, and harmed nothing: it is tried again later. */
 export interface DatabaseReport {
-  readonly kind: "checkpoint" | "retention";
+  readonly kind: "checkpoint" | "retention" | "expiry";
   readonly message: string;
   readonly cause: unknown;
 }

@@ -50,6 +50,16 @@ export class State {
     return size - expired;
   }
 
+  /** The lowest time from which on an entry counts as gone, in ms; infinity if none ever does. */
+  get nextExpiry(): number {
+    return this.#items.earliest;
+  }
+
+  /** Entries that are gone at a time, in the order of keys. The state must not change meanwhile. */
+  expired(now: number): Iterable<Item> {
+    return this.#items.expired(now, itemFrom);
+  }
+
   /** Does what a commit does. Returns what `revert` needs to take it back. */
   apply(operation: StateOperation, offset: number, time: number): PreImage {
     const items = this.#items;

@@ -42,9 +42,15 @@ export async function openDatabase<V = unknown>(
   directory = freshPath(),
   options: Options = {},
 ): Promise<Database<V>> {
-  const database = await Database.open<V>(directory, options);
+  const database = await Database.open<V>(directory, withoutRemoval(options));
   onTestFinished(() => letGo(database));
   return database;
+}
+
+/** Nothing makes commits but the test, unless it says so. */
+function withoutRemoval(options: Options): Options {
+  const never = Number.POSITIVE_INFINITY;
+  return options.readOnly === true ? options : { removeExpiredAfterMs: never, ...options };
 }
 
 /** As `openDatabase`, with keys of bytes. */
