@@ -331,7 +331,8 @@ type Outcome = "sound" | "repaired" | "refused";
 /** Verifies, repairs, opens, and holds all of it against what the database was. */
 async function judge({ disk, states }: Past, preferred: Keep): Promise<Outcome> {
   const verified = await verifyDatabase(DIRECTORY, { fileSystem: disk }).catch((error) => error);
-  if (verified.code === "KV_NOT_FOUND") return "refused";
+  // A flipped bit in the version of a manifest looks like a later version's.
+  if (["KV_NOT_FOUND", "KV_UNSUPPORTED_VERSION"].includes(verified.code)) return "refused";
   if (verified instanceof Error) throw verified;
   await expectHonest(disk.fork(), states, verified.ok);
   // Only where there is a choice does the owner have to make it.
