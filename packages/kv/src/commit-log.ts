@@ -1,6 +1,6 @@
 // What the database needs of a log. `Log` of @tidemark/wal is one; a replicated stream can stand behind it too.
 
-import type { Ancestry, LogRecord } from "@tidemark/wal";
+import type { Ancestry, LogOptions, LogRecord, LogStats, RecoveryReport } from "@tidemark/wal";
 
 export interface CommitLog {
   /** UUID. */
@@ -43,3 +43,16 @@ export interface CommitLog {
   truncateBefore(offset: number): Promise<void>;
   close(): Promise<void>;
 }
+
+/** A log as opening gives it: with its own account of what it found there, and of how it is. */
+export interface OpenedLog extends CommitLog {
+  readonly recovery: RecoveryReport;
+  stats(): LogStats;
+}
+
+/** Opens the log of a database, or makes it unless it `mustExist`: where a database is complete, a log has been lost. */
+export type OpenLog<L extends OpenedLog> = (
+  path: string,
+  mustExist: boolean,
+  options: LogOptions,
+) => Promise<L>;

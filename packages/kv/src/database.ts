@@ -78,7 +78,8 @@ export class Database<V = unknown, K extends Key = string>
   readonly #past: PastSource<K>;
   #closing: Promise<void> | undefined;
 
-  private constructor(opened: OpenedDatabase, options: ResolvedOptions, keys: KeyCodec<K>) {
+  /** Made by `open`. */
+  constructor(opened: OpenedDatabase, options: ResolvedOptions, keys: KeyCodec<K>) {
     this.directory = opened.directory;
     this.recovery = opened.recovery;
     this.#opened = opened;

@@ -10,6 +10,7 @@ import {
   type RecoveryReport as LogRecoveryReport,
 } from "@tidemark/wal";
 import { checkPath, invalidArgument } from "./arguments.js";
+import type { CommitLog, OpenedLog, OpenLog } from "./commit-log.js";
 import { syncName } from "./destination.js";
 import type { Mark } from "./entry.js";
 import { corrupt, DatabaseError, hasCode } from "./errors.js";
@@ -54,7 +55,7 @@ export interface RecoveryReport {
 /** The parts of an open database. */
 export interface OpenedDatabase {
   readonly directory: string;
-  readonly log: Log;
+  readonly log: OpenedLog;
   readonly source: FoldSource;
   readonly state: State;
   /** The state is that of all commits below it; the log of a reader may learn of more. */
@@ -65,14 +66,16 @@ export interface OpenedDatabase {
   readonly recovery: RecoveryReport;
 }
 
+/** `openLog` gives the log that stands behind the database: here one of files, by default. */
 export async function openDatabase(
   given: string,
   options: ResolvedOptions,
+  openLog: OpenLog<OpenedLog> = openLogOfFiles,
 ): Promise<OpenedDatabase> {
   const startMs = performance.now();
   const directory = resolve(checkPath("directory", given));
   await readyDirectory(directory, options);
-  const { log, source, snapshots } = await openSource(directory, options);
+  const { log, source, snapshots } = await openSource(directory, options, openLog);
   try {
     const settled = !options.readOnly || log.recovery.orderly;
     const ahead = await checkFit(source, snapshots, settled);
@@ -175,8 +178,8 @@ async function refuseForeign(
   );
 }
 
-interface OpenedSource {
-  readonly log: Log;
+interface OpenedSource<L extends OpenedLog> {
+  readonly log: L;
   readonly source: FoldSource;
   /** Snapshot files, newest first, as they were before the log was opened. */
   readonly snapshots: readonly SnapshotFile[];
@@ -187,12 +190,16 @@ export async function openExisting(
   directory: string,
   fileSystem: FileSystem,
   clock: () => number,
-): Promise<OpenedSource> {
+): Promise<OpenedSource<Log>> {
   refuseUnfinishedRepair(directory, await listIfThere(fileSystem, directory));
   const identity = await readIdentity(fileSystem, directory);
   if (identity === undefined) throw noDatabase(directory);
   const log = { fileSystem, clock, maxRecordBytes: COMMIT_BYTES_MAX, readOnly: true };
-  const opened = await openSource(directory, { fileSystem, log, keys: identity.keys });
+  const opened = await openSource(
+    directory,
+    { fileSystem, log, keys: identity.keys },
+    openLogOfFiles,
+  );
   try {
     await checkFit(opened.source, opened.snapshots, opened.log.recovery.orderly);
     return opened;
@@ -203,10 +210,11 @@ export async function openExisting(
 }
 
 /** Opens the log of a database that is there; it is made where an unfinished creation has not come to it. */
-async function openSource(
+async function openSource<L extends OpenedLog>(
   directory: string,
   { fileSystem, log: logOptions, keys }: Pick<ResolvedOptions, "fileSystem" | "log" | "keys">,
-): Promise<OpenedSource> {
+  openLog: OpenLog<L>,
+): Promise<OpenedSource<L>> {
   // Listed before the log is opened: a writer beside a reader syncs its log before it writes a snapshot file.
   const directoryOfSnapshots = snapshotsDirectory(directory);
   const snapshots = await listSnapshots(fileSystem, directoryOfSnapshots);
@@ -217,7 +225,7 @@ async function openSource(
   return { log, source, snapshots };
 }
 
-async function openLog(
+async function openLogOfFiles(
   path: string,
   mustExist: boolean,
   options: ResolvedOptions["log"],
@@ -277,7 +285,7 @@ async function isSound(source: FoldSource, file: SnapshotFile): Promise<boolean>
 async function finishCreation(
   directory: string,
   { fileSystem }: ResolvedOptions,
-  log: Log,
+  log: CommitLog,
 ): Promise<void> {
   // Without this, a crash could take the name of a copy from under its first commits: who made it may have died
   // before the name was durable.
