@@ -1,4 +1,4 @@
-// Every block of JavaScript in the READMEs runs, in order and in one directory, and prints what the comments
+// Every block of JavaScript in these documents runs, in order and in one directory, and prints what the comments
 // behind its console.log calls say (several lines are parted by " | ").
 
 import { spawnSync } from "node:child_process";
@@ -11,7 +11,12 @@ import { describe, expect, test } from "vitest";
 const testFolder = dirname(dirname(fileURLToPath(import.meta.url)));
 const root = dirname(testFolder);
 
-const DOCUMENTS = ["README.md", "packages/wal/README.md", "packages/kv/README.md"];
+const DOCUMENTS = [
+  "README.md",
+  "packages/wal/README.md",
+  "packages/kv/README.md",
+  "docs/time-travel.md",
+];
 
 function blocksOf(document: string): string[] {
   const text = readFileSync(join(root, document), "utf8");
