@@ -113,7 +113,7 @@ export class Commits<V, K extends Key> {
   }
 
   /** Gives keys back what they had before, as far as they have not, in one commit; where there is nothing to do, in none. */
-  rewind(before: Before, sync: boolean): Promise<number> {
+  rewind(before: readonly Before[], sync: boolean): Promise<number> {
     this.#present.settle();
     const { state, clock } = this.#point;
     const operations = undoing(state, before, clock());

@@ -313,7 +313,7 @@ export class Database<V = unknown, K extends Key = string>
     this.#checkOpen();
     const { sync, signal } = resolveRewind(options);
     const resolved = resolveTarget(target);
-    const settle = (before: Before) => this.#commits.rewind(before, sync);
+    const settle = (before: readonly Before[]) => this.#commits.rewind(before, sync);
     return await this.#work.run(signal, (ended) =>
       rewindTo(this.#past, resolved, this.#now(), ended, settle),
     );

@@ -34,8 +34,11 @@ export function resolveRewind(options: RewindOptions): ResolvedRewind {
   return { sync: checkBoolean("sync", sync), signal: checkSignal(signal) };
 }
 
-/** What keys that were touched since a point had there; undefined is nothing. Expired or not. */
-export type Before = ReadonlyMap<string, Entry | undefined>;
+/** What a key had at the target; undefined is nothing. Expired or not. */
+export interface Before {
+  readonly key: string;
+  readonly entry: Entry | undefined;
+}
 
 /**
  * Finds what the target means and what was touched since, and has it settled, in the same turn of the event loop as
@@ -46,7 +49,7 @@ export async function rewindTo<K extends Key>(
   target: ResolvedTarget,
   now: number,
   signal: AbortSignal,
-  settle: (before: Before) => Promise<number>,
+  settle: (before: readonly Before[]) => Promise<number>,
 ): Promise<number> {
   if (past.readOnly) {
     throw new DatabaseError("KV_READ_ONLY", "the database was opened with readOnly");
@@ -55,8 +58,7 @@ export async function rewindTo<K extends Key>(
   try {
     const before = await pinned(past, () => beforeOf(past, target, now, notes, new Pace(signal)));
     signal.throwIfAborted();
-    notes.addTo(before);
-    return await settle(before);
+    return await settle(before.concat(notes.besides(before)));
   } finally {
     notes.end();
   }
@@ -68,15 +70,22 @@ async function beforeOf<K extends Key>(
   now: number,
   notes: Notes,
   pace: Pace,
-): Promise<Map<string, Entry | undefined>> {
+): Promise<Before[]> {
   const { source, present } = past;
   const { offset } = await findPast(past, target, now);
   const last = notes.begin();
   // What the notes begin with is only what it seems to be if none of it is rejected.
   await present.acknowledged();
-  const pairs = await compareStates(source, offset, last, () => false, pace);
-  return new Map(pairs.map(({ key, earlier }) => [key, earlier]));
+  const before: Before[] = [];
+  for (const { key, earlier, later } of await compareStates(source, offset, last, nothing, pace)) {
+    // What came back to what it was is left alone, unless the notes have more of it.
+    if (!isSame(earlier, later)) before.push({ key, entry: earlier });
+    if (pace.due) await pace.rest();
+  }
+  return before;
 }
+
+const nothing = () => false;
 
 /** Which keys commits touch from a moment on, and what they had then. */
 class Notes {
@@ -105,16 +114,18 @@ class Notes {
     }
   };
 
-  /** Adds what touched keys had when it began, but for those that are there already. */
-  addTo(before: Map<string, Entry | undefined>): void {
+  /** What touched keys had when it began, but for those that are among `others`, which are in key order. */
+  besides(others: readonly Before[]): Before[] {
     for (const { gte = "", lt } of this.#cleared) {
       for (const { key } of this.#then?.entries({ gte, lt }, false, always()) ?? []) {
         this.#touched.add(key);
       }
     }
+    const found: Before[] = [];
     for (const key of this.#touched) {
-      if (!before.has(key)) before.set(key, this.#then?.get(key, always));
+      if (!includes(others, key)) found.push({ key, entry: this.#then?.get(key, always) });
     }
+    return found;
   }
 
   end(): void {
@@ -122,17 +133,28 @@ class Notes {
   }
 }
 
+function includes(sorted: readonly Before[], key: string): boolean {
+  let [low, high] = [0, sorted.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((sorted[middle] as Before).key < key) low = middle + 1;
+    else high = middle;
+  }
+  return sorted[low]?.key === key;
+}
+
 /** A clock by which nothing has expired. */
 const always = () => Number.NEGATIVE_INFINITY;
 
 /** What has to be done to a state so that keys have again what they had before, but for what has expired by `now` (ms). */
-export function undoing(state: State, before: Before, now: number): KeyOperation[] {
+export function undoing(state: State, before: readonly Before[], now: number): KeyOperation[] {
   const operations: KeyOperation[] = [];
-  for (const [key, entry] of before) {
-    const current = state.get(key, () => now);
+  const clock = () => now;
+  for (const { key, entry } of before) {
+    const current = state.get(key, clock);
     if (entry === undefined || hasExpired(entry, now)) {
       if (current !== undefined) operations.push({ kind: "delete", key });
-    } else if (current === undefined || !isSame(current, entry)) {
+    } else if (!isSame(current, entry)) {
       const { value, expiry } = entry;
       operations.push({ kind: "put", key, value, expiry });
     }
@@ -140,6 +162,8 @@ export function undoing(state: State, before: Before, now: number): KeyOperation
   return operations;
 }
 
-function isSame(a: Entry, b: Entry): boolean {
+/** Whether nothing that a rewind gives back is different. */
+function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
   return a.expiry === b.expiry && sameValue(a.value, b.value);
 }
