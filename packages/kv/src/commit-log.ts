@@ -48,6 +48,8 @@ export interface CommitLog {
 export interface OpenedLog extends CommitLog {
   readonly recovery: RecoveryReport;
   stats(): LogStats;
+  /** Of a read-only log: takes in what its writer has made durable since; missing where there can be no other writer. */
+  refresh?(): Promise<number>;
 }
 
 /** Opens the log of a database, or makes it unless it `mustExist`: where a database is complete, a log has been lost. */

@@ -20,6 +20,7 @@ import { createIdentity, readIdentity } from "./identity-file.js";
 import {
   IDENTITY_NAME,
   IDENTITY_TEMPORARY_NAME,
+  isFileSystemError,
   LOG_NAME,
   listIfThere,
   listSnapshots,
@@ -32,6 +33,7 @@ import {
   type SnapshotFile,
   snapshotsDirectory,
 } from "./layout.js";
+import { unlessCut } from "./moving-window.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
 import type { ResolvedOptions } from "./options.js";
 import { Pace } from "./pace.js";
@@ -80,9 +82,7 @@ export async function openDatabase(
     const settled = !options.readOnly || log.recovery.orderly;
     const ahead = await checkFit(source, snapshots, settled);
     if (!options.readOnly) await finishCreation(directory, options, log);
-    const pace = new Pace();
-    const endOffset = log.acknowledgedOffset;
-    const folded = await fold(source, endOffset, { pace }, loadState);
+    const { endOffset, folded } = await foldWhole(source, log, options.readOnly);
     const { fileSystem } = options;
     if (!options.readOnly) {
       await removeOutdatedSnapshots(fileSystem, source.snapshots, log.startOffset);
@@ -101,6 +101,19 @@ export async function openDatabase(
     await log.close().catch(() => undefined);
     throw error;
   }
+}
+
+/** The state of all commits. What the owner of a read-only database removes meanwhile is looked for elsewhere. */
+async function foldWhole(source: FoldSource, log: OpenedLog, readOnly: boolean) {
+  const run = async () => {
+    const endOffset = log.acknowledgedOffset;
+    return { endOffset, folded: await fold(source, endOffset, { pace: new Pace() }, loadState) };
+  };
+  if (!readOnly) return await run();
+  return await unlessCut(source, async (attempt) => {
+    if (attempt > 1) await log.refresh?.();
+    return await run();
+  });
 }
 
 /** Sees to it that there is a DATABASE of the right kind, and refuses every directory where there cannot be. */
@@ -276,7 +289,8 @@ async function isSound(source: FoldSource, file: SnapshotFile): Promise<boolean>
     reader.close();
     return true;
   } catch (error) {
-    if (hasCode(error, "KV_CORRUPT")) return false;
+    // Or its owner, in another process, has removed it since it was listed.
+    if (hasCode(error, "KV_CORRUPT") || isFileSystemError(error, "ENOENT")) return false;
     throw error;
   }
 }

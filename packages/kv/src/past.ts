@@ -3,6 +3,7 @@
 import { checkProperties, checkSignal } from "./arguments.js";
 import { type FoldSource, fold, loadState } from "./fold.js";
 import type { Key, KeyCodec } from "./keys.js";
+import { unlessCut } from "./moving-window.js";
 import { Pace } from "./pace.js";
 import { PastStates } from "./past-states.js";
 import type { Present } from "./present.js";
@@ -41,11 +42,15 @@ export async function viewOfPast<V, K extends Key>(
   return await pinned(past, async () => viewAt(past, await findPast(past, target, now), signal));
 }
 
-/** Runs something during which what was found in reach stays there. */
+/**
+ * Runs something during which what was found in reach stays there. Of another process's database it may not stay; then
+ * it is run again.
+ */
 export async function pinned<K extends Key, T>(
-  { source }: PastSource<K>,
+  { source, readOnly }: PastSource<K>,
   run: () => Promise<T>,
 ): Promise<T> {
+  if (readOnly) return await unlessCut(source, () => run());
   const release = source.pins.hold(source.log.startOffset);
   try {
     return await run();

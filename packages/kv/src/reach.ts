@@ -128,7 +128,7 @@ export async function outOfReach(
 function outOfRange(reachable: ReachableRange | undefined, target: ResolvedTarget): DatabaseError {
   const range =
     reachable === undefined
-      ? "there is no commit yet"
+      ? "there is none that can be reached"
       : `commits ${reachable.first} to ${reachable.last} can be reached`;
   return new DatabaseError("KV_TARGET_OUT_OF_RANGE", `no state ${describe(target)}: ${range}`, {
     reachable,

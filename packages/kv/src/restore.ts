@@ -17,6 +17,7 @@ import { corrupt, databaseError } from "./errors.js";
 import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
 import { logDirectory, snapshotName, snapshotsDirectory } from "./layout.js";
+import { unlessCut } from "./moving-window.js";
 import { openExisting } from "./open-database.js";
 import { Pace } from "./pace.js";
 import { findDestination } from "./reach.js";
@@ -123,15 +124,16 @@ async function restoreChecked(
   const { source, log } = await openExisting(from, fileSystem, clock);
   try {
     await catchUp(log, target);
-    const endOffset = log.acknowledgedOffset;
-    const marks = () => marksOf(source, endOffset, pace);
-    const reach = { source, endOffset, now: Math.max(clock(), log.lastTime), marks };
-    const { offset } = await findDestination(target, reach);
-    const restoring = { fileSystem, clock, pace, onProgress, source, offset };
-    const paths = { source: from, destination: to };
-    return options.dryRun === true
-      ? { ...paths, ...(await plan(restoring)) }
-      : { ...paths, ...(await make(restoring, to)) };
+    return await unlessCut(source, async (attempt) => {
+      if (attempt > 1) await log.refresh();
+      const endOffset = log.acknowledgedOffset;
+      const marks = () => marksOf(source, endOffset, pace);
+      const reach = { source, endOffset, now: Math.max(clock(), log.lastTime), marks };
+      const { offset } = await findDestination(target, reach);
+      const restoring = { fileSystem, clock, pace, onProgress, source, offset };
+      const made = await (options.dryRun === true ? plan(restoring) : make(restoring, to));
+      return { source: from, destination: to, ...made };
+    });
   } finally {
     await log.close();
   }

@@ -1,0 +1,40 @@
+// Reading the past of a database whose owner, in another process, may let go of it meanwhile. That process knows
+// nothing of our pins: we find out that something is gone, and look again at what there is.
+
+import { DatabaseError, databaseError, hasCode } from "./errors.js";
+import type { FoldSource } from "./fold.js";
+import { listSnapshots } from "./layout.js";
+import { firstReachable } from "./reach.js";
+
+/** Each means that history was cut meanwhile, which takes a checkpoint. */
+const ATTEMPTS_MAX = 10;
+
+/**
+ * Runs something that reads the past, again if it fails and history was cut under it: then it finds what it wants elsewhere, or
+ * says that it is out of range. What was cut is never taken for damage. `attempt` counts from 1.
+ */
+export async function unlessCut<T>(
+  source: FoldSource,
+  run: (attempt: number) => Promise<T>,
+): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    const before = await firstOf(source);
+    try {
+      return await run(attempt);
+    } catch (error) {
+      // A read that fails has made the log look for its start anew.
+      if (!mayBeCut(error) || (await firstOf(source)) === before) throw error;
+      if (attempt < ATTEMPTS_MAX) continue;
+      const message = "history was cut again and again while it was read";
+      throw new DatabaseError("KV_TARGET_OUT_OF_RANGE", message, { cause: error });
+    }
+  }
+}
+
+async function firstOf(source: FoldSource): Promise<number | undefined> {
+  return firstReachable(source, await listSnapshots(source.fileSystem, source.snapshots));
+}
+
+function mayBeCut(error: unknown): boolean {
+  return hasCode(databaseError(error), "KV_CORRUPT", "KV_IO", "KV_TARGET_OUT_OF_RANGE");
+}
