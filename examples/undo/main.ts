@@ -1,5 +1,5 @@
-// An undo button. Each action is one commit, so what there was before an action is the database as of the commit
-// before it, and undoing is writing back the difference. That is a commit too: undoing it is the redo button.
+// An undo button. Each action is one commit, so undoing it is a rewind to the commit before. A rewind is a commit too:
+// undoing that is the redo button.
 
 import { strict as assert } from "node:assert";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -25,22 +25,17 @@ class PackingList {
 
   async undo(): Promise<void> {
     const action = this.#done.pop();
-    if (action !== undefined) this.#undone.push(await this.#writeBack(action - 1));
+    if (action !== undefined) this.#undone.push(await this.#takeBack(action));
   }
 
   async redo(): Promise<void> {
     const undoing = this.#undone.pop();
-    if (undoing !== undefined) this.#done.push(await this.#writeBack(undoing - 1));
+    if (undoing !== undefined) this.#done.push(await this.#takeBack(undoing));
   }
 
-  /** One commit that makes the present equal to the state at an offset; resolves with its own. */
-  async #writeBack(past: number): Promise<number> {
-    const then = await this.#database.at({ offset: past });
-    const { offset } = await this.#database.transaction((tx) => {
-      for (const key of tx.keys()) if (!then.has(key)) tx.del(key);
-      for (const [key, value] of then.entries()) if (tx.get(key) !== value) tx.put(key, value);
-    });
-    return offset;
+  /** One commit that makes the present what it was before a commit; resolves with its own offset. */
+  #takeBack(offset: number): Promise<number> {
+    return this.#database.rewind({ offset: offset - 1 });
   }
 
   /** Prints the list and holds it against what it has to be. */

@@ -29,6 +29,38 @@ test("undo takes back three actions and redo gives two of them again", async () 
   expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
 });
 
+test("audit tells each change once, though it stopped in between", async () => {
+  const { exit, output, errors, left } = await runExample("audit");
+  const lines = output.trimEnd().split("\n");
+  expect(lines).toContain("1 Ben: coffee 2.8 -> 3.1");
+  expect(lines.at(-1)).toBe("2 commits taken in, then 2 more; and now 0");
+  expect({ exit, errors, left, count: lines.length }).toEqual({
+    exit: 0,
+    errors: "",
+    left: [],
+    count: 7,
+  });
+});
+
+test("knowledge shows what stood there on a day, and now", async () => {
+  const { exit, output, errors, left } = await runExample("knowledge");
+  expect(output).toContain("on 2026-03-02          4 mm (outlook)");
+  expect(output).toContain("on 2026-03-04          38 mm (model run 7)");
+  expect(output).toContain("now                    61 mm (gauge)");
+  expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
+});
+
+test("bank keeps its money through every crash, and one that takes two commits for a transfer is caught", async () => {
+  const { exit, output, errors } = await runExample("bank");
+  const [states = 0, moments = 0] = numbersIn(output);
+  expect(states).toBeGreaterThan(500);
+  expect(moments).toBeGreaterThan(20);
+  expect({ exit, errors }).toEqual({ exit: 0, errors: "" });
+  const careless = await runExample("bank", ["--careless"]);
+  expect(careless.output).toBe("caught: there are 120 in the bank, and 150 were paid in\n");
+  expect(careless.exit).toBe(1);
+});
+
 test("queue loses no acknowledged job through a crash and drops what is done", async () => {
   const { exit, output, errors, left } = await runExample("queue");
   expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
