@@ -9,6 +9,9 @@ import type { Order, Slice, Told } from "./slice.js";
 
 const TELL_MS = 1000;
 
+// Most errors here are meant to be, and where one comes from shows when it is shown again.
+Error.stackTraceLimit = 0;
+
 function tell(told: Told): void {
   process.send?.(told);
 }

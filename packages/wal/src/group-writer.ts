@@ -105,7 +105,7 @@ export class GroupWriter {
     await this.#put(segment, bytes, durable);
     this.#statedOffset = stated;
     batches.forEach((batch, index) => {
-      segment.extend({ ...batch, checksum: checksums[index] ?? 0 });
+      segment.extend({ checksum: checksums[index] ?? 0, ...batch });
     });
     counters.wrote(segment.endOffset - list.endOffset, bytes.length);
     list.endOffset = segment.endOffset;

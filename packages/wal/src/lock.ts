@@ -194,7 +194,7 @@ function locked({ fileSystem, file }: Attempt, message: string, text: string): L
 
 function ownText({ fileSystem, clock }: Attempt, lock: Holder["lock"]): string {
   const since = new Date(clock()).toISOString();
-  return holderText({ ...fileSystem.identity(), lock, since });
+  return holderText({ lock, since, ...fileSystem.identity() });
 }
 
 function takenOver(text: string): string | undefined {

@@ -130,7 +130,7 @@ function join(directory: string, options: ResolvedOptions, opened: OpenedLog, sh
   const parts = { options, list, structure, zeroFill, ...shared };
   const groupWriter = new GroupWriter(parts, manifest.floor);
   const buffers = new CommitBuffers();
-  const writer = new Writer({ ...parts, groupWriter, buffers, clock });
+  const writer = new Writer({ groupWriter, buffers, clock, ...parts });
   structure.attach(writer);
   return { structure, writer, clock };
 }

@@ -46,13 +46,13 @@ export async function openForWriting(
     const { list, tail, trimmed, removed, rewrittenBytes } = opened;
     const report = reportOf(manifest, tail, trimmed);
     const recovery = {
-      ...report,
-      orderly: report.orderly && lock.takenOver === undefined,
       created,
       removed,
       rewrittenBytes,
       takenOver: lock.takenOver,
       durationMs: performance.now() - startMs,
+      ...report,
+      orderly: report.orderly && lock.takenOver === undefined,
     };
     return {
       lock,

@@ -169,9 +169,11 @@ export class IndependentSpace implements CrashSpace {
     choice: readonly number[],
     made: Map<Node, Node>,
   ): DirectoryNode {
-    const entries = new Map(directory.durable);
-    for (const unit of this.#entries.get(directory) ?? [])
-      if (this.#stateOf(unit, choice) === 1) apply(entries, unit.change);
+    const arrivedChanges = (this.#entries.get(directory) ?? []).filter(
+      (unit) => this.#stateOf(unit, choice) === 1,
+    );
+    const entries = arrivedChanges.length === 0 ? directory.durable : new Map(directory.durable);
+    for (const { change } of arrivedChanges) apply(entries, change);
     const arrived = new Map<string, Node>();
     for (const [name, node] of entries) {
       const known = made.get(node);
