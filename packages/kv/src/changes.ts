@@ -1,5 +1,5 @@
 // The change feed: each commit once it is on stable storage, in order, then each further one. A consumer's place
-// is an offset of its own keeping, so the feed holds nothing for it: not the log, which may be cut under it.
+// is an offset of its own keeping: between two runs of it the feed holds nothing, and the log may be cut there.
 
 import type { Ancestry, LogRecord } from "@tidemark/wal";
 import { checkInteger, checkProperties, checkSignal, invalid } from "./arguments.js";
@@ -8,6 +8,7 @@ import { DatabaseError, databaseError, hasCode } from "./errors.js";
 import type { Key, KeyCodec } from "./keys.js";
 import type { Operation } from "./operations.js";
 import { Pace } from "./pace.js";
+import type { Pins } from "./pins.js";
 import { readBack } from "./reading.js";
 import { RecordedCommit } from "./recorded-commit.js";
 
@@ -54,6 +55,8 @@ export interface ChangesOptions {
 /** Where the commits come from. */
 export interface Feed<K extends Key> {
   readonly log: CommitLog;
+  /** What the next change is read from stays, however long it is not asked for. */
+  readonly pins: Pins;
   readonly keys: KeyCodec<K>;
   readonly readOnly: boolean;
 }
@@ -113,19 +116,25 @@ export async function* followChanges<V, K extends Key>(
   feed: Feed<K>,
   { from: given, signal }: ResolvedChanges,
 ): AsyncGenerator<Change<V, K>, void, void> {
-  const { log, keys } = feed;
+  const { log, keys, pins } = feed;
   const from = given ?? log.startOffset;
+  let release = pins.hold(from);
   try {
     const pace = new Pace(signal);
     await settlePlace(feed, from);
     for await (const record of log.follow(signal === undefined ? { from } : { from, signal })) {
       const operations = await operationsOf<V, K>(record, keys, pace);
       const { offset, time } = record;
+      const releaseNext = pins.hold(offset + 1);
+      release();
+      release = releaseNext;
       yield { logId: log.id, offset, time, operations };
     }
   } catch (error) {
     const wrapped = databaseError(error);
     throw hasCode(wrapped, "KV_TARGET_OUT_OF_RANGE") ? placeLost(log, from, wrapped) : wrapped;
+  } finally {
+    release();
   }
 }
 

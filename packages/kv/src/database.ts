@@ -362,14 +362,16 @@ export class Database<V = unknown, K extends Key = string>
    * `KV_INVALID_ARGUMENT`, `KV_CLOSED` or, for a commit that a restored database does not share with the log that it came from,
    * `KV_OTHER_LINEAGE`. Ends with the signal's reason, `KV_CLOSED` when the database is closed, `KV_FAILED` after the last durable
    * commit of a poisoned log, `KV_CORRUPT`, `KV_IO`, or `KV_TARGET_OUT_OF_RANGE` where the next commit has been cut from the log or
-   * `since` is not there: then read the state anew. To end it while it waits, use the signal.
+   * `since` is not there: then read the state anew. Retention leaves what comes next as long as it is not ended: by leaving the loop or, while it
+   * waits, by the signal.
    */
   changes(options: ChangesOptions = {}): AsyncIterableIterator<Change<V, K>> {
     this.#checkOpen();
     const { log } = this.#opened;
     const { readOnly } = this.#options;
     const resolved = resolveChanges(options, log);
-    return followChanges<V, K>({ log, keys: this.#readPoint.keys, readOnly }, resolved);
+    const { pins } = this.#opened.source;
+    return followChanges<V, K>({ log, pins, keys: this.#readPoint.keys, readOnly }, resolved);
   }
 
   /**

@@ -7,6 +7,7 @@ import { describe, expect, test } from "vitest";
 import { followChanges } from "../src/changes.js";
 import { stringKeys } from "../src/keys.js";
 import { CommitWriter } from "../src/operations.js";
+import { Pins } from "../src/pins.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { freshPath, letGo, on, openBytes, openDatabase, refused, reopen } from "./fixture.js";
 
@@ -239,7 +240,7 @@ describe("a place that is not there", () => {
       writer.put("k", "v".repeat(1000));
       await log.append(writer.payload());
     }
-    const feed = { log, keys: stringKeys, readOnly: false };
+    const feed = { log, pins: new Pins(), keys: stringKeys, readOnly: false };
     const slow = followChanges(feed, { from: 0, signal: undefined });
     await slow.next();
     await log.truncateBefore(15);

@@ -239,6 +239,29 @@ describe("retention leaves", () => {
     await subject.expectWindow();
   });
 
+  test("the commits that a reader of changes has not had, until it ends", async () => {
+    const subject = await Subject.open({ maxBytes: 0 });
+    await subject.rounds(1);
+    const changes = subject.db.changes({ since: 4 });
+    const seen: number[] = [];
+    const next = async () => {
+      const { value } = await changes.next();
+      seen.push(value.offset);
+    };
+    await next();
+    await subject.rounds(3);
+    expect(subject.startOffset).toBe(0);
+    while (seen.at(-1) !== 44) await next();
+    await subject.rounds(1);
+    // It wants the commits from 45 on.
+    expect(subject.first).toBe(44);
+    while (seen.at(-1) !== 70) await next();
+    expect(seen).toEqual(Array.from({ length: 66 }, (_, n) => n + 5));
+    await changes.return?.();
+    await subject.rounds(3);
+    expect(subject.startOffset).toBeGreaterThan(70);
+  });
+
   test("views of the past that are built meanwhile whole", async () => {
     const subject = await Subject.open({ maxBytes: 0 });
     for (let round = 0; round < 10; round++) {
