@@ -1,4 +1,4 @@
-// The job, step by step: ingest and be killed, recover, go on, look back, restore. Each step holds what it finds
+// The job, step by step: ingest and be killed, recover, go on, look back, rewind, restore. Each step holds what it finds
 // against the input.
 
 import { join } from "node:path";
@@ -13,6 +13,7 @@ import { recover } from "./recovery.js";
 import { restoreAndCompare } from "./restoring.js";
 import { DAY, type Tally } from "./tally.js";
 import { count, heading, line } from "./terminal.js";
+import { rewindAndUndo } from "./undoing.js";
 
 export interface Job {
   /** Empty; the databases are made in it. */
@@ -42,8 +43,12 @@ export async function runJob(job: Job): Promise<void> {
   const offset = Math.max(0, recovered.endOffset - 1);
   await showPast(database, checks, { offset, time: halfway.time, total, signal });
 
-  heading("Restoring into a new directory");
+  // Those that are made from here on are no flights.
   const { endOffset, size } = database;
+  heading("A mark, a rewind and its undo");
+  await rewindAndUndo(database, checks, { offset, total, signal });
+
+  heading("Restoring into a new directory");
   await restoreAndCompare({
     source: directory,
     destination: join(job.directory, "restored"),

@@ -104,6 +104,15 @@ describe("a kept run", () => {
     expect(now).toBe(FLIGHTS);
   });
 
+  test("has been rewound in one commit and put back in another", () => {
+    const commit = (pattern: RegExp) => Number(pattern.exec(kept.output)?.[1]?.replaceAll(",", ""));
+    expect(commit(/commit ([\d,]+) marks/)).toBe(COMMITS);
+    expect(commit(/commit ([\d,]+) rewinds/)).toBe(COMMITS + 1);
+    expect(commit(/commit ([\d,]+) undoes/)).toBe(COMMITS + 2);
+    expect(commit(/([\d,]+) keys differ/)).toBeGreaterThan(100);
+    expect(kept.output).toContain(`the present, as it was holds the first 6,003 flights`);
+  });
+
   test("passes when it is checked again, and so does what was restored", async () => {
     for (const name of ["database", "restored"]) {
       const ended = await runExample("flights", ["--check", join(kept.directory, name)]);
