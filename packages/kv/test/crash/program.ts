@@ -45,6 +45,8 @@ export type Step =
   /** Takes a view of the past, this percentage of all commits back, held from then on. */
   | { readonly do: "at"; readonly percent: number; readonly by: "offset" | "time" }
   | { readonly do: "checkpoint" }
+  /** Rewinds to this percentage of all commits back, and waits for it, since nobody knows before which offset that gets. */
+  | { readonly do: "rewind"; readonly percent: number }
   /**
    * Restores into a directory of its own, as another process. `"beside"` the writer, to an offset; or waits, closes
    * and opens again around it. `killAfter`: that process is killed after so many calls. `goOn`: from then on the copy

@@ -60,6 +60,8 @@ const look: fc.Arbitrary<Step> = fc.oneof(
   }),
 );
 
+const rewind: fc.Arbitrary<Step> = fc.record({ do: fc.constant("rewind" as const), percent });
+
 const restore: fc.Arbitrary<Step> = fc.record(
   {
     do: fc.constant("restore" as const),
@@ -153,6 +155,7 @@ export function programs(faults: boolean): fc.Arbitrary<Program> {
     { weight: 5, arbitrary: one(look) },
     { weight: 3, arbitrary: fc.constant<Step[]>([{ do: "checkpoint" }]) },
     { weight: 2, arbitrary: one(restore) },
+    { weight: 2, arbitrary: one(rewind) },
     { weight: 1, arbitrary: one(reopen) },
     { weight: 2, arbitrary: one(crash) },
     { weight: faults ? 4 : 0, arbitrary: one(fault) },

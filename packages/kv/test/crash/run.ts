@@ -9,6 +9,7 @@ import { type RestoreStep, restoreClosed, startRestoreBeside } from "./copying.j
 import { judge } from "./judge.js";
 import type { Facts } from "./model.js";
 import { PATHS, type Program, type Step } from "./program.js";
+import { rewindAlone } from "./rewinding.js";
 import { ProgramError, Session } from "./session.js";
 import { show } from "./show.js";
 import { startWrite } from "./writing.js";
@@ -77,6 +78,8 @@ class Run {
       case "batch":
       case "transaction":
         return startWrite(session, step);
+      case "rewind":
+        return rewindAlone(session, step.percent);
       case "settle":
         return session.settle();
       case "turns":
