@@ -78,7 +78,7 @@ export const history = [
     name: "rewind-forgets-writes",
     breaks: "a rewind leaves what was written while it looked for what had changed",
     file: REWIND,
-    edits: [["    notes.addTo(before);\n", ""]],
+    edits: [["settle(before.concat(notes.besides(before)))", "settle(before)"]],
     tests: [kv("rewind", "are undone by it, acknowledged or not")],
   },
   {
