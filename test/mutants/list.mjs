@@ -17,7 +17,10 @@ import { segments } from "./planted/segments.mjs";
  * Tests of one file: those whose name holds one of the titles, or all. A title is a whole piece of a name as it
  * stands in the source.
  *
- * @typedef {{ readonly file: string, readonly titles: readonly string[] }} Tests
+ * @typedef {object} Tests
+ * @property {string} file
+ * @property {readonly string[]} titles
+ * @property {Readonly<Record<string, string>>} [env] variables that they are run with
  */
 
 /**

@@ -24,7 +24,7 @@ const CRASH_ENVIRONMENT = {
   CRASH_SEED: "1",
   CRASH_SECONDS: "10",
   CRASH_REPLAY: "",
-  FUZZ_SECONDS: "15",
+  FUZZ_SECONDS: "30",
 };
 
 /**
@@ -111,14 +111,14 @@ export class WorkingCopy {
    * @param {number} limitMs
    * @returns {Promise<Report>}
    */
-  async test({ file, titles }, limitMs) {
+  async test({ file, titles, env: given }, limitMs) {
     const reportFile = join(this.#folder, "report.json");
     rmSync(reportFile, { force: true });
     const args = ["node_modules/vitest/vitest.mjs", "run", file, "--bail=1", "--maxWorkers=1"];
     args.push("--config=test/mutants/vitest.config.mjs", "--reporter=json");
     args.push(`--outputFile.json=${reportFile}`);
     if (titles.length > 0) args.push(`--testNamePattern=${titles.map(escaped).join("|")}`);
-    const env = { ...CRASH_ENVIRONMENT, TMPDIR: join(this.#folder, "tmp") };
+    const env = { ...CRASH_ENVIRONMENT, ...given, TMPDIR: join(this.#folder, "tmp") };
     const { good, timedOut, output } = await runNode(this.#root, args, { limitMs, env });
     const seconds = Math.round(limitMs / 1000);
     if (timedOut) throw new Error(`${file} did not end within ${seconds} s:\n${output}`);

@@ -53,14 +53,16 @@ export class Campaign {
       if (reason !== undefined) return { target: this.target.name, reason, input };
     }
     const run = this.#coverage.look(this.target.watched);
-    if (this.#kept.length > 0 && !run.isNew) return undefined;
-    await this.#keepNew(batch);
+    if (this.#kept.length === 0) this.#kept.push(...batch);
+    else if (!run.isNew) return undefined;
+    else if (batch.length === 1) this.#keep(batch);
+    else await this.#keepNew(batch);
     run.add();
     return undefined;
   }
 
   #made(): Input[] {
-    return Array.from({ length: INPUTS_PER_LOOK }, () =>
+    return Array.from({ length: this.target.isSlow === true ? 1 : INPUTS_PER_LOOK }, () =>
       mutated(this.target, this.#pick(), this.#pick(), this.#random),
     );
   }
@@ -76,18 +78,24 @@ export class Campaign {
     return picked;
   }
 
-  /** Judges each once more, alone, to see which of them it was. */
+  /** Judges again, by halves, to see which of them it was. */
   async #keepNew(batch: readonly Input[]): Promise<void> {
-    const first = this.#kept.length === 0;
-    for (const input of batch) {
-      await this.#judge(input);
+    const middle = batch.length >> 1;
+    for (const half of [batch.slice(0, middle), batch.slice(middle)]) {
+      this.#coverage.look(this.target.watched);
+      for (const input of half) await this.#judge(input);
       const run = this.#coverage.look(this.target.watched);
-      if (!first && !run.isNew) continue;
+      if (!run.isNew) continue;
+      if (half.length > 1) await this.#keepNew(half);
+      else this.#keep(half);
       run.add();
-      this.#kept.push(input);
-      // The first ones are the seeds.
-      if (this.#kept.length > KEPT_MAX) this.#kept.splice(this.target.seeds.length, 1);
     }
+  }
+
+  #keep(inputs: readonly Input[]): void {
+    this.#kept.push(...inputs);
+    // The first ones are the seeds.
+    if (this.#kept.length > KEPT_MAX) this.#kept.splice(this.target.seeds.length, 1);
   }
 
   #judge(input: Input): Promise<string | undefined> {

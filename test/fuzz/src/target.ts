@@ -10,6 +10,8 @@ export interface Target {
   readonly watched: readonly string[];
   /** Valid inputs to begin from. */
   readonly seeds: readonly Input[];
+  /** Judging an input takes longer than looking at what has run. */
+  readonly isSlow?: boolean;
   /** Bytes outside of the heap that judging an input of this size may take. */
   bytesMax(size: number): number;
   /** Makes the checksums right, in place, and whatever else keeps decoding from going deeper. */

@@ -42,16 +42,25 @@ const campaigns = chosen.map(
 const findings: Finding[] = [];
 const untilMs = performance.now() + durationMs;
 const going = new Set(campaigns);
+
+/** A finding ends it. */
+async function go(campaign: Campaign, limitMs: number): Promise<void> {
+  const finding = await campaign.go(limitMs);
+  if (finding === undefined) return;
+  findings.push(finding);
+  going.delete(campaign);
+}
+
+// However little time there is, all have their seeds judged, and some that are changed.
+for (const campaign of campaigns) {
+  await go(campaign, Number.POSITIVE_INFINITY);
+  if (going.has(campaign)) await go(campaign, Number.POSITIVE_INFINITY);
+}
 while (going.size > 0 && performance.now() < untilMs) {
   for (const campaign of going) {
     const turnUntilMs = Math.min(untilMs, performance.now() + TURN_MS);
-    do {
-      const finding = await campaign.go(untilMs);
-      if (finding === undefined) continue;
-      findings.push(finding);
-      going.delete(campaign);
-      break;
-    } while (performance.now() < turnUntilMs);
+    do await go(campaign, untilMs);
+    while (going.has(campaign) && performance.now() < turnUntilMs);
   }
 }
 told({

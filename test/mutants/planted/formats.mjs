@@ -60,7 +60,7 @@ export const formats = [
         "",
       ],
     ],
-    tests: [fuzz],
+    tests: [fuzz("manifest")],
   },
   {
     name: "index-disorder-believed",
@@ -72,21 +72,21 @@ export const formats = [
         "const reason = mismatchIn(bytes, expected) ?? disorderIn(bytes.subarray(0, 64), { ...expected, endOffset: expected.baseOffset });",
       ],
     ],
-    tests: [fuzz],
+    tests: [fuzz("index")],
   },
   {
     name: "claimed-elements-believed",
     breaks: "an array in a value takes the memory that it claims",
     file: "packages/kv/src/value-decoder.ts",
     edits: [["if (this.#budget < 0) throw", "if (this.#budget < -(2 ** 40)) throw"]],
-    tests: [kv("values"), fuzz],
+    tests: [kv("values"), fuzz("value")],
   },
   {
     name: "snapshot-order-unchecked",
     breaks: "keys of a snapshot file may come in any order",
     file: "packages/kv/src/snapshot-reader.ts",
     edits: [["entry.key <= this.#lastKey", "entry.key === this.#lastKey"]],
-    tests: [fuzz],
+    tests: [fuzz("snapshot")],
   },
   {
     name: "examined-before-its-time",

@@ -57,7 +57,10 @@ export const history = [
         "const highest = Math.min(this.#windowStart(files), pins.lowest);",
         "const highest = Math.max(this.#windowStart(files), Math.min(0, pins.lowest));",
       ],
-      ["    if (pins.lowest < endOffset) return;\n", ""],
+      [
+        "    if (pins.lowest < endOffset) return;\n    pins.closeBelow(endOffset);\n",
+        "    void pins;\n",
+      ],
     ],
     tests: [kv("retention", "what someone reads, until it is read")],
   },

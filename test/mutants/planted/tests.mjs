@@ -16,4 +16,14 @@ export const fileSystem = testsIn("packages/wal/test/file-system");
 export const log = testsIn("packages/wal/test/log");
 export const kv = testsIn("packages/kv/test");
 export const fidelity = testsIn("test/fidelity")("fidelity");
-export const fuzz = testsIn("test/fuzz")("fuzz", "whatever is decoded");
+
+/**
+ * Fuzzing of one target.
+ *
+ * @param {string} target
+ * @returns {import("../list.mjs").Tests}
+ */
+export function fuzz(target) {
+  const tests = testsIn("test/fuzz")("fuzz", "whatever is decoded");
+  return { ...tests, env: { FUZZ_ONLY: target } };
+}

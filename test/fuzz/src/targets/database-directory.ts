@@ -187,6 +187,7 @@ async function write(disk: SimulatedDisk, input: Input): Promise<boolean> {
 
 export const databaseDirectory: Target = {
   name: "database-directory",
+  isSlow: true,
   watched: ["packages/kv/dist/"],
   seeds: images.map(({ input }) => input),
   bytesMax: (size) => 32 * 1024 * 1024 + 64 * size,

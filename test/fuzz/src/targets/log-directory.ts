@@ -178,6 +178,7 @@ function tellsOfLog({ parts }: Input): boolean {
 
 export const logDirectory: Target = {
   name: "log-directory",
+  isSlow: true,
   watched: ["packages/wal/dist/"],
   seeds: images.map(({ input }) => input),
   bytesMax: (size) => 16 * 1024 * 1024 + 64 * size,
