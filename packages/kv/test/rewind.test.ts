@@ -153,6 +153,25 @@ describe("writes that come while a rewind looks for what changed", () => {
     expect(contents(db)).toEqual(atFirst);
   });
 
+  test("after it has found its target are undone by it too", async () => {
+    const disk = new FaultyDisk();
+    const db = await changed(disk);
+    const finding = disk.hold(snapshotsList);
+    const rewinding = db.rewind({ offset: 0 });
+    await finding.reached;
+    const comparing = disk.hold(snapshotsList);
+    finding.release();
+    await comparing.reached;
+    await db.put("a", "late");
+    await db.put("e", "late");
+    const waiting = db.del("b");
+    comparing.release();
+    expect(await rewinding).toBe(7);
+    await waiting;
+    expect(contents(db)).toEqual(atFirst);
+    expect(contents(await reopen(db))).toEqual(atFirst);
+  });
+
   test("and clear ranges are undone by it, and so is what was cleared before", async () => {
     const disk = new FaultyDisk();
     const db = await changed(disk);

@@ -67,12 +67,17 @@ export class Campaign {
     );
   }
 
-  /** The newest have been changed least. */
+  /** Small ones are worth more: a change of them more often means something, and they are judged sooner. */
   #pick(): Input {
+    const [one, other] = [this.#pickAny(), this.#pickAny()];
+    return sizeOf(one) <= sizeOf(other) || this.#random.oneIn(4) ? one : other;
+  }
+
+  /** The newest have been changed least. */
+  #pickAny(): Input {
     const count = this.#kept.length;
-    const back = this.#random.oneIn(2)
-      ? this.#random.below(count)
-      : this.#random.below(Math.min(count, 12));
+    const isAny = this.#random.oneIn(2);
+    const back = this.#random.below(isAny ? count : Math.min(count, 12));
     const picked = this.#kept[count - 1 - back];
     if (picked === undefined) throw new Error("nothing to begin from");
     return picked;

@@ -24,6 +24,7 @@ const changes: readonly Change[] = [
   setInteger,
   addToInteger,
   copyWithin,
+  exchange,
   zeroRange,
   removeRange,
   repeatRange,
@@ -124,6 +125,16 @@ function withInteger(bytes: Uint8Array, random: Random, change: (before: number)
 function copyWithin(bytes: Uint8Array, random: Random): Uint8Array {
   const [from, to] = rangeIn(bytes, random);
   return bytes.copyWithin(random.below(bytes.length), from, to);
+}
+
+/** Two ranges of the same length. */
+function exchange(bytes: Uint8Array, random: Random): Uint8Array {
+  const [from, to] = rangeIn(bytes, random);
+  const other = random.below(bytes.length - (to - from) + 1);
+  const piece = bytes.slice(from, to);
+  bytes.copyWithin(from, other, other + piece.length);
+  bytes.set(piece, other);
+  return bytes;
 }
 
 function zeroRange(bytes: Uint8Array, random: Random): Uint8Array {

@@ -138,7 +138,7 @@ export const databaseCrashes = [
     edits: [
       [
         "if (!past.readOnly && isAwaited(past, target)) await log.sync();",
-        "if (!past.readOnly && isAwaited(past, target)) await present.acknowledged();",
+        "if (!past.readOnly && isAwaited(past, target)) await present.acknowledged().then(() => log.id);",
       ],
     ],
     tests: [faults("what a view of the past has shown"), programs("where nothing fails")],

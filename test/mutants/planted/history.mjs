@@ -65,24 +65,11 @@ export const history = [
     tests: [kv("retention", "what someone reads, until it is read")],
   },
   {
-    name: "snapshots-gone-before-log",
-    breaks:
-      "retention removes snapshot files that the log still needs, and cuts the log afterwards",
-    file: RETENTION,
-    edits: [
-      [
-        "    await log.truncateBefore(endOffset);\n    await this.#unlink(files.filter((file) => file.endOffset < endOffset));",
-        "    await this.#unlink(files.filter((file) => file.endOffset < endOffset));\n    await log.truncateBefore(endOffset);",
-      ],
-    ],
-    tests: [kv("power-cut", "fault 37:"), kv("crash/faults", "fault 37:")],
-  },
-  {
     name: "rewind-forgets-writes",
     breaks: "a rewind leaves what was written while it looked for what had changed",
     file: REWIND,
     edits: [["settle(before.concat(notes.besides(before)))", "settle(before)"]],
-    tests: [kv("rewind", "are undone by it, acknowledged or not")],
+    tests: [kv("rewind", "after it has found its target are undone by it too")],
   },
   {
     name: "rewind-trusts-pending",

@@ -1,7 +1,7 @@
 // A snapshot file, read from front to back as every fold does.
 
 import { DatabaseError } from "@tidemark/kv";
-import { SimulatedDisk } from "@tidemark/wal/testing";
+import { type Random, SimulatedDisk } from "@tidemark/wal/testing";
 import type { Mark, SnapshotEntry } from "../../../../packages/kv/dist/entry.js";
 import { SnapshotReader } from "../../../../packages/kv/dist/snapshot-reader.js";
 import { SnapshotWriter } from "../../../../packages/kv/dist/snapshot-writer.js";
@@ -44,6 +44,29 @@ const long = Array.from({ length: 12 }, (_, i) => ({
   expiry: undefined,
 }));
 
+/** Of one length each. */
+const short = Array.from({ length: 9 }, (_, i) => ({
+  key: String(i),
+  value: "\x01",
+  offset: i,
+  time: i,
+  expiry: undefined,
+}));
+/** A flag, a key of one byte and its length, two u64, a value of one byte and its length. */
+const SHORT_LENGTH = 24;
+const FIRST_ENTRY = 112;
+
+/** Two entries of a file of short ones, whatever they are in another. */
+function exchangeEntries(bytes: Uint8Array, random: Random): void {
+  const count = Math.min(short.length, Math.floor((bytes.length - FIRST_ENTRY) / SHORT_LENGTH));
+  if (count < 2) return;
+  const place = () => FIRST_ENTRY + SHORT_LENGTH * random.below(count);
+  const [one, other] = [place(), place()];
+  const piece = bytes.slice(one, one + SHORT_LENGTH);
+  bytes.copyWithin(one, other, other + SHORT_LENGTH);
+  bytes.set(piece, other);
+}
+
 async function read(bytes: Uint8Array): Promise<void> {
   const disk = new SimulatedDisk();
   const file = await disk.create("/s");
@@ -73,12 +96,14 @@ export const snapshotFile: Target = {
     await write("string", entries, new Map()),
     await write("string", [], new Map()),
     await write("string", long, marks),
+    await write("string", short, marks),
   ],
   bytesMax: (size) => 1024 * 1024 + 16 * size,
   seal: (input, random) => sealSnapshot(bytesOf(input), random),
   restructure(input, random) {
     const bytes = bytesOf(input).slice();
-    recount(bytes, random);
+    if (random.oneIn(2)) recount(bytes, random);
+    else exchangeEntries(bytes, random);
     return withBytes(input, bytes);
   },
   async judge(input) {
