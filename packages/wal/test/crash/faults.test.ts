@@ -127,6 +127,43 @@ test("fault 36: between a rename and the directory's sync either name is good", 
   });
 });
 
+test("fault 36: what a killed writer had renamed is durable before the next one's records count on it", async () => {
+  const options = logOptions({ durability: "commit" }, () => 1);
+  const fill = async (disk: SimulatedDisk, told: (endOffset: number) => void) => {
+    const log = await Log.open(DIRECTORY, { ...options, fileSystem: disk });
+    told(log.endOffset);
+    for (let i = 0; i < 6; i++) told((await log.append(payloadOf(log.endOffset, 900))) + 1);
+    await log.close();
+  };
+  const disk = new SimulatedDisk();
+  const killed: SimulatedDisk[] = [];
+  let renamed = false;
+  const unwatch = disk.watch({
+    before: ({ call, path }) => {
+      if (call === "syncDirectory" && renamed) killed.push(disk.fork());
+      renamed = call === "rename" && path.endsWith("/MANIFEST");
+    },
+  });
+  await fill(disk, () => undefined);
+  unwatch();
+  expect(killed.length).toBeGreaterThan(3);
+  for (const left of killed) {
+    let least = 0;
+    const cut: [SimulatedDisk, number][] = [];
+    left.watch({ before: () => cut.push([left.fork(), least]) });
+    await fill(left, (endOffset) => {
+      least = endOffset;
+    });
+    for (const [moment, acknowledged] of cut) {
+      for (const { disk: after, choice } of moment.crashStates("P2", { limit: 40, samples: 10 })) {
+        const log = await Log.open(DIRECTORY, { ...options, fileSystem: after });
+        expect(show(log).endOffset, choice).toBeGreaterThanOrEqual(acknowledged);
+        await log.close();
+      }
+    }
+  }
+});
+
 test("fault 38: a crash at any call of recovery, and recovery again, end the same", async () => {
   const torn: Program = {
     durability: "os",
