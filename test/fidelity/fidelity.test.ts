@@ -18,7 +18,7 @@ if (untraceable !== undefined) console.info(`fidelity is not tested here: ${untr
 /** Without what differs from one run to the next: the text of a lock, a name made up by a restore. */
 function comparable(lines: readonly string[]): string[] {
   return lines.map((line) =>
-    line.replace(/(\/LOCK) \d+/, "$1").replace(/\.restoring-[0-9a-f]+/g, ".restoring"),
+    line.replace(/(\/LOCK) \d+/, "$1").replace(/\.[a-z]+-[0-9a-f]{8}(?=[/ ]|$)/g, ".unfinished"),
   );
 }
 
