@@ -47,9 +47,11 @@ export interface CommitLog {
 /** A log as opening gives it: with its own account of what it found there, and of how it is. */
 export interface OpenedLog extends CommitLog {
   readonly recovery: RecoveryReport;
+  /** Number of times that acknowledged records were cut from the end, which only a repair does. */
+  readonly truncations: number;
   stats(): LogStats;
-  /** Of a read-only log: takes in what its writer has made durable since; missing where there can be no other writer. */
-  refresh?(): Promise<number>;
+  /** Of a log that is read only: takes in what its writer has made durable since; resolves with the new end. */
+  refresh(): Promise<number>;
 }
 
 /** Opens the log of a database, or makes it unless it `mustExist`: where a database is complete, a log has been lost. */

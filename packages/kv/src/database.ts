@@ -2,7 +2,7 @@
 // log. It decides nothing about bytes.
 
 import { resolve } from "node:path";
-import { checkPath } from "./arguments.js";
+import { checkPath, invalid } from "./arguments.js";
 import type { BackupReport } from "./backup-report.js";
 import { type Change, type ChangesOptions, followChanges, resolveChanges } from "./changes.js";
 import {
@@ -13,7 +13,8 @@ import {
 import { Checkpoints } from "./checkpoints.js";
 import { Commits } from "./commits.js";
 import { checkDiffOptions, type Difference, type DiffOptions, differencesBetween } from "./diff.js";
-import { DatabaseError, databaseError } from "./errors.js";
+import { closedError, databaseError } from "./errors.js";
+import { Follower } from "./follower.js";
 import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
 import { type BackupOptions, backUp, checkBackupOptions } from "./hot-backup.js";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
@@ -76,6 +77,8 @@ export class Database<V = unknown, K extends Key = string>
   readonly #checkpoints: Checkpoints;
   readonly #removal: Removal;
   readonly #past: PastSource<K>;
+  /** Of a database that is read only. */
+  readonly #follower: Follower | undefined;
   #closing: Promise<void> | undefined;
 
   /** Made by `open`. */
@@ -108,6 +111,7 @@ export class Database<V = unknown, K extends Key = string>
     const { readOnly } = options;
     if (!readOnly) this.#beginBackgroundWork();
     this.#past = { source, present: this.#present, keys, readOnly, states: pastStates(source) };
+    this.#follower = readOnly ? this.#follow() : undefined;
   }
 
   /**
@@ -421,6 +425,21 @@ export class Database<V = unknown, K extends Key = string>
     }
   }
 
+  /**
+   * For `readOnly`: takes in what the writer in another process has made durable. Resolves with the new end offset once it
+   * is shown; commits are shown whole, some at a time where there are many. Goes on from the newest snapshot file where
+   * the writer has removed what came next. Concurrent calls share one look. Rejects with `KV_INVALID_ARGUMENT` in a
+   * writer, `KV_NOT_FOUND`, `KV_CORRUPT`, `KV_UNSUPPORTED_VERSION`, `KV_IO` or `KV_CLOSED`, and goes on to show what it
+   * showed. The same happens by itself every `refreshMs`, with failures told to `onReport`.
+   */
+  async refresh(): Promise<number> {
+    this.#checkOpen();
+    if (this.#follower === undefined) {
+      throw invalid("refresh", "called on a database opened with readOnly", "a writer");
+    }
+    return await this.#follower.refresh();
+  }
+
   stats(): DatabaseStats {
     const entries = this.size;
     const { endOffset, durableOffset } = this;
@@ -455,6 +474,7 @@ export class Database<V = unknown, K extends Key = string>
   async #close(): Promise<void> {
     this.#removal.stop();
     this.#checkpoints.stop();
+    this.#follower?.stop();
     await this.#work.stop();
     this.#past.states.clear();
     try {
@@ -464,8 +484,18 @@ export class Database<V = unknown, K extends Key = string>
     }
   }
 
+  #follow(): Follower {
+    const { source, log } = this.#opened;
+    const { refreshMs, onReport: report } = this.#options;
+    const { states } = this.#past;
+    const parts = { source, log, present: this.#present, states, work: this.#work };
+    const follower = new Follower({ ...parts, refreshMs, report });
+    follower.start();
+    return follower;
+  }
+
   #checkOpen(): void {
-    if (this.#closing !== undefined) throw new DatabaseError("KV_CLOSED", "the database is closed");
+    if (this.#closing !== undefined) throw closedError();
   }
 
   /** The present, free of what the log has rejected. */

@@ -144,6 +144,10 @@ export function errorOf({ code, message, cause, ...where }: PlainError): Databas
   return Object.assign(new DatabaseError(code, message, { cause }), where);
 }
 
+export function closedError(): DatabaseError {
+  return new DatabaseError("KV_CLOSED", "the database is closed");
+}
+
 /** Damage to a file of the database: where, and what is wrong there. */
 export function corrupt(reason: string, file: string, position?: number): DatabaseError {
   return new DatabaseError("KV_CORRUPT", reason, { file, position });

@@ -111,7 +111,7 @@ async function foldWhole(source: FoldSource, log: OpenedLog, readOnly: boolean) 
   };
   if (!readOnly) return await run();
   return await unlessCut(source, async (attempt) => {
-    if (attempt > 1) await log.refresh?.();
+    if (attempt > 1) await log.refresh();
     return await run();
   });
 }

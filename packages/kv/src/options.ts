@@ -1,7 +1,14 @@
 // The options of a database: checked and completed once, at open.
 
 import type { FileSystem, LogOptions } from "@tidemark/wal";
-import { checkBoolean, checkCallable, checkLimit, checkProperties, invalid } from "./arguments.js";
+import {
+  checkBoolean,
+  checkCallable,
+  checkInteger,
+  checkLimit,
+  checkProperties,
+  invalid,
+} from "./arguments.js";
 import { resolveClock, resolveFileSystem } from "./environment.js";
 import type { KeyKind } from "./keys.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
@@ -42,8 +49,13 @@ export interface DatabaseOptions {
   readonly history?: HistoryOptions | undefined;
   /** Told of background work that went wrong and harmed nothing; that of the log is told to `log.onReport`. */
   readonly onReport?: ((report: DatabaseReport) => void) | undefined;
-  /** Shows the state as of opening, also beside a live writer; changes nothing on disk. Default false. */
+  /** Shows what a writer in another process has made durable, or what the last one has left; changes nothing on disk. Default false. */
   readonly readOnly?: boolean | undefined;
+  /**
+   * For `readOnly`: ms between two looks for what the writer has committed since; 0 for none but those that `refresh`
+   * makes. A whole number to 2^31 − 1, default 100. A look takes a fraction of a ms where there is nothing new.
+   */
+  readonly refreshMs?: number | undefined;
   /** Default true; false rejects with `KV_NOT_FOUND` where there is no database. */
   readonly createIfMissing?: boolean | undefined;
   /** Rejects with `KV_EXISTS` where there is a database. Default false. */
@@ -69,6 +81,7 @@ export interface ResolvedOptions {
   readonly history: HistoryLimits;
   readonly onReport: (report: DatabaseReport) => void;
   readonly readOnly: boolean;
+  readonly refreshMs: number;
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
   readonly fileSystem: FileSystem;
@@ -81,6 +94,9 @@ const CHECKPOINT_BYTES = 64 * MIB;
 const REMOVE_EXPIRED_AFTER_MS = 1000;
 const HISTORY_BYTES = 1024 * MIB;
 
+const REFRESH_MS = 100;
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 const KNOWN = [
   "keys",
   "log",
@@ -89,6 +105,7 @@ const KNOWN = [
   "history",
   "onReport",
   "readOnly",
+  "refreshMs",
   "createIfMissing",
   "errorIfExists",
 ];
@@ -122,11 +139,18 @@ export function resolveOptions(options: DatabaseOptions = {}): ResolvedOptions {
     log: logOptions(log, readOnly),
     ...background(options, readOnly),
     readOnly,
+    refreshMs: refreshMs(options, readOnly),
     createIfMissing,
     errorIfExists,
     fileSystem: resolveFileSystem(log.fileSystem),
     clock: resolveClock(log.clock),
   };
+}
+
+function refreshMs({ refreshMs: given }: DatabaseOptions, readOnly: boolean): number {
+  if (given === undefined) return readOnly ? REFRESH_MS : 0;
+  if (!readOnly) throw invalid("refreshMs", "left out without readOnly", given);
+  return checkInteger("refreshMs", given, 0, TIMER_MS_MAX);
 }
 
 /** What goes on by itself; nothing does in what is read-only. */

@@ -71,6 +71,19 @@ export class Present {
     return this.#marks;
   }
 
+  /** Shows a later state, for a database that is not written here: with these marks besides, up to `endOffset`. */
+  advance(state: State, marks: ReadonlyMap<string, Mark>, endOffset: number): void {
+    this.state.become(state);
+    for (const [name, mark] of marks) this.#marks.set(name, mark);
+    this.#endOffset = endOffset;
+  }
+
+  /** As `advance`, with no other marks. */
+  replace(state: State, marks: ReadonlyMap<string, Mark>, endOffset: number): void {
+    this.#marks.clear();
+    this.advance(state, marks, endOffset);
+  }
+
   /** Count of commits that are not acknowledged. */
   get pendingCommits(): number {
     return this.#pending.length - this.#pendingFrom;

@@ -2,7 +2,7 @@
 
 /** Background work that went wrong, and harmed nothing: it is tried again later. */
 export interface DatabaseReport {
-  readonly kind: "checkpoint" | "retention" | "expiry";
+  readonly kind: "checkpoint" | "retention" | "expiry" | "refresh";
   readonly message: string;
   readonly cause: unknown;
 }

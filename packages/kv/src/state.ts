@@ -29,6 +29,11 @@ export class State {
     return new State(this.#items.fork());
   }
 
+  /** Takes over the entries of a state that is of no more use; forks keep what they had. */
+  become(state: State): void {
+    this.#items = state.#items;
+  }
+
   /** What the key has; an entry whose expiry has come counts as gone. The clock is asked only where it matters. */
   get(key: string, clock: Clock): Item | undefined {
     const prefix = prefixOf(key);

@@ -13,6 +13,7 @@ interface Waiting {
 export class MemoryLog implements OpenedLog {
   readonly id = randomUUID();
   readonly ancestry = undefined;
+  readonly truncations = 0;
   startOffset = 0;
   acknowledgedOffset = 0;
   lastTime = 0;
@@ -102,6 +103,10 @@ export class MemoryLog implements OpenedLog {
   offsetAt(time: number): number {
     const found = this.#records.find((record) => record.time >= time)?.offset;
     return Math.min(found ?? this.acknowledgedOffset, this.acknowledgedOffset);
+  }
+
+  refresh(): Promise<number> {
+    return Promise.resolve(this.acknowledgedOffset);
   }
 
   bytesFrom(offset: number): number {

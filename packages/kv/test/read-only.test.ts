@@ -1,5 +1,5 @@
-// A read-only database beside a writer that goes on: it shows the state as of its opening, whatever its log
-// learns of meanwhile.
+// A read-only database that is not told to look again: it shows the state as of its opening, whatever its log
+// learns of meanwhile. Those that do look are in follower.test.ts.
 
 import { expect, test } from "vitest";
 import { FaultyDisk } from "./faulty-disk.js";
@@ -26,7 +26,11 @@ async function readerBehindWriter(disk: FaultyDisk) {
       .toBe(to);
   };
   await write(0, 50);
-  const reader = await openDatabase<number>(writer.directory, { ...on(disk), readOnly: true });
+  const reader = await openDatabase<number>(writer.directory, {
+    ...on(disk),
+    readOnly: true,
+    refreshMs: 0,
+  });
   const shown = contents(reader);
   await write(50, 100);
   return { writer, reader, shown };

@@ -103,6 +103,7 @@ export class LiveReader {
     for (let attempt = 1; ; attempt++) {
       const manifest = readManifest(this.#fileSystem, this.#directory);
       if (manifest === undefined) throw noLog(this.#fileSystem, this.#directory);
+      if (manifest.logId !== this.#manifest.logId) throw otherLog(this.#directory, manifest);
       try {
         this.#advance(manifest);
         this.#failure = undefined;
@@ -194,6 +195,13 @@ export class LiveReader {
     list.durableOffset = durableOffset;
     return grew;
   }
+}
+
+function otherLog(directory: string, { logId }: Manifest): LogError {
+  return new LogError("LOG_NOT_FOUND", "another log has taken the place of the one opened here", {
+    file: directory,
+    actual: logId,
+  });
 }
 
 /** Batches behind what is shown, whole and in order. */

@@ -111,6 +111,11 @@ export class Log implements AsyncDisposable {
     return this.#list.durableOffset;
   }
 
+  /** Number of truncations of the end in the life of this log: whoever has kept what was read has to look again. */
+  get truncations(): number {
+    return this.#list.truncationGeneration;
+  }
+
   /** Time in ms that the newest record was given, also while it waits; 0 if there never was one. */
   get lastTime(): number {
     return this.#lastTime();

@@ -63,7 +63,11 @@ async function showReadOnly(
   { directory }: DatabaseModel,
   disk: SimulatedDisk,
 ): Promise<ShownDatabase> {
-  const database = await Database.open(directory, { ...session.options(disk), readOnly: true });
+  const database = await Database.open(directory, {
+    ...session.options(disk),
+    readOnly: true,
+    refreshMs: 0,
+  });
   try {
     return await show(database);
   } finally {
@@ -90,7 +94,7 @@ function expectShown(shown: ShownDatabase, model: DatabaseModel): void {
 
 /** How far a process that only reads sees. */
 export async function endBeside(session: Session, disk: SimulatedDisk): Promise<number> {
-  const options = { ...session.options(disk), readOnly: true };
+  const options = { ...session.options(disk), readOnly: true, refreshMs: 0 };
   const database = await Database.open(session.model.directory, options);
   const { endOffset } = database;
   await database.close();
