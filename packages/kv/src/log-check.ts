@@ -121,7 +121,10 @@ export class LogCheck {
     try {
       for (let complete = false; !complete; ) {
         const step = commit.next();
-        for (const operation of step.operations) await this.#checkValue(operation, offset);
+        for (const operation of step.operations) {
+          this.#checkValue(operation, offset);
+          if (this.#pace.due) await this.#pace.rest();
+        }
         this.operations += step.operations.length;
         complete = step.complete;
       }
@@ -134,7 +137,7 @@ export class LogCheck {
     return true;
   }
 
-  async #checkValue(operation: Operation, offset: number): Promise<void> {
+  #checkValue(operation: Operation, offset: number): void {
     if (operation.kind !== "put") return;
     try {
       decodeValue(operation.value);
@@ -143,7 +146,6 @@ export class LogCheck {
       const message = `the value of key ${showKey(operation.key)}: ${error.message}`;
       this.faults.push({ kind: "value", offset, message });
     }
-    if (this.#pace.due) await this.#pace.rest();
   }
 
   async #apply(record: LogRecord): Promise<void> {

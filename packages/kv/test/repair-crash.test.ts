@@ -24,6 +24,8 @@ type Step =
   | { readonly kind: "del"; readonly key: number }
   | { readonly kind: "batch"; readonly keys: readonly number[] }
   | { readonly kind: "rewind"; readonly back: number }
+  | { readonly kind: "clear"; readonly from: number; readonly to: number }
+  | { readonly kind: "mark" }
   | { readonly kind: "checkpoint" }
   | { readonly kind: "reopen" };
 
@@ -77,6 +79,12 @@ async function write(database: Database, step: WriteStep, number: number): Promi
       await database.batch(
         step.keys.map((key) => ({ type: "put", key: `key ${key}`, value: number })),
       );
+      return;
+    case "clear":
+      await database.clear({ gte: `key ${step.from}`, lt: `key ${step.to}` });
+      return;
+    case "mark":
+      await database.mark(`mark ${number}`);
       return;
     case "rewind":
       if (database.endOffset > step.back) {
@@ -266,6 +274,8 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("rewind"), back: fc.nat(6) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("clear"), from: key, to: key }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant("mark") }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant("checkpoint") }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant("reopen") }) },
 ) as fc.Arbitrary<Step>;
