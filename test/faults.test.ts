@@ -1,5 +1,5 @@
-// The list of faults that a log and a store must survive, held against the names of the tests: each number of it stands
-// in one, as `fault 11: …`, `faults 11 and 12: …`, `faults 11–13: …` or `faults 11 to 13: …`.
+// The list of faults that a log and a store must survive (docs/faults.md), held against the names of the tests: each
+// number of it stands in one, as `fault 11: …`, `faults 11 and 12: …`, `faults 11–13: …` or `faults 11 to 13: …`.
 
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,8 +8,10 @@ import { expect, test } from "vitest";
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
 
-/** The whole list. */
-const FAULTS = Array.from({ length: 70 }, (_, index) => index + 1);
+/** The numbers of the list, in its order. */
+const FAULTS = [
+  ...readFileSync(join(ROOT, "docs/faults.md"), "utf8").matchAll(/^\| (\d+) \|/gm),
+].map(([, number]) => Number(number));
 
 /** The numbers of a text such as `1, 2 and 4–6`. */
 function numbersIn(text: string): number[] {
@@ -47,6 +49,10 @@ function testFiles(): string[] {
     })
     .filter((path) => path.endsWith(".test.ts") && !path.includes("node_modules"));
 }
+
+test("the list has seventy faults, in order", () => {
+  expect(FAULTS).toEqual(Array.from({ length: 70 }, (_, index) => index + 1));
+});
 
 test("every fault of the list has a test with its number", () => {
   const covered = coveredFaults();
