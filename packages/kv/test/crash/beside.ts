@@ -19,7 +19,8 @@ export function startLookBack(session: Session, step: Extract<Step, { do: "at" }
   const commit = model.commits[offset];
   if (commit === undefined || offset >= endOffset) return;
   const target = step.by === "offset" ? { offset } : { time: commit.time };
-  session.under(database.at(target), (view) => {
+  session.under(session.unlessOutOfReach(database.at(target)), (view) => {
+    if (view === undefined) return;
     model.spare(offset + 1, true);
     session.hold(view, model.at(view.offset + 1));
     session.expect("the time of a view", view.time, commit.time);
@@ -64,7 +65,7 @@ async function showReadOnly(
   disk: SimulatedDisk,
 ): Promise<ShownDatabase> {
   const database = await Database.open(directory, {
-    ...session.options(disk),
+    log: session.options(disk).log,
     readOnly: true,
     refreshMs: 0,
   });
@@ -94,7 +95,7 @@ function expectShown(shown: ShownDatabase, model: DatabaseModel): void {
 
 /** How far a process that only reads sees. */
 export async function endBeside(session: Session, disk: SimulatedDisk): Promise<number> {
-  const options = { ...session.options(disk), readOnly: true, refreshMs: 0 };
+  const options = { log: session.options(disk).log, readOnly: true, refreshMs: 0 };
   const database = await Database.open(session.model.directory, options);
   const { endOffset } = database;
   await database.close();

@@ -64,7 +64,9 @@ async function copy(
   const { life } = session;
   const options = { fileSystem: disk, clock: () => session.now };
   try {
-    const report = await restore(session.model.directory, model.directory, target, options);
+    const restoring = restore(session.model.directory, model.directory, target, options);
+    const report = await session.unlessOutOfReach(restoring);
+    if (report === undefined) return undefined;
     session.expect("where a restore went", report.offset, offset);
   } catch (error) {
     if (killed) return undefined;

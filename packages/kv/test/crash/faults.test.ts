@@ -123,6 +123,26 @@ describe("fault 37: what a snapshot file is needed for is there as long as it is
     await look(copied, { budget: 30, only: on(/^\/copy/) });
   });
 
+  const forgetting: Program = {
+    ...slowly(
+      "commit",
+      ...[put(0, 2500), put(1, 2500), checkpoint, put(0, 2500), del(1), put(2, 2500), checkpoint],
+      ...[put(1, 2500), put(0, 2500), checkpoint, put(2, 2500), put(1, 2500), checkpoint, del(0)],
+    ),
+    historyBytes: 0,
+  };
+
+  test("nor is a log that retention cuts, at any call of it", async () => {
+    await look(forgetting, { budget: 12, momentsMax: 80 });
+    const byItself = {
+      ...forgetting,
+      checkpointBytes: 4000,
+      steps: forgetting.steps.filter(({ do: kind }) => kind !== "checkpoint"),
+    };
+    await look(byItself, { budget: 12, momentsMax: 30 });
+    await look(atOnce(byItself, 1), { budget: 12, momentsMax: 30 });
+  });
+
   test("and damage to any of them is refused, or costs nothing but time", async () => {
     const last: Effort["only"] = ({ call }) => call === undefined;
     await look(copied, { profiles: ["P5"], budget: 600, only: last });

@@ -53,10 +53,13 @@ function judgeOne(
     return `is refused: ${shown.refused}: ${shown.message}`;
   }
   if (known.made && shown.created) return "has a new log";
-  const { endOffset, durableOffset, snapshotOffset, skipped } = shown;
+  const { endOffset, durableOffset, first, snapshotOffset, skipped } = shown;
   if (endOffset < spared || endOffset > known.commits.length)
     return `ends at ${endOffset}, not from ${spared} to ${known.commits.length}`;
   if (durableOffset !== endOffset) return `ends at ${endOffset} and is durable to ${durableOffset}`;
+  const all = endOffset > known.first ? known.first : undefined;
+  if (known.forgets ? first === undefined && endOffset > 0 : first !== all)
+    return `can be gone back in to ${first}, not ${known.first}`;
   if (skipped > 0) return `has ${skipped} snapshot files that are of no use`;
   if (snapshotOffset < known.snapshotOffset)
     return `begins from the snapshot at ${snapshotOffset}, not ${known.snapshotOffset}`;

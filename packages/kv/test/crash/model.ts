@@ -19,6 +19,8 @@ export interface DatabaseFacts {
   readonly commits: readonly Commit[];
   /** The first state that can be gone back to. */
   readonly first: number;
+  /** What is older may have been let go of. */
+  readonly forgets: boolean;
   /** So many commits at least are there after a crash of the process, or of the machine. */
   readonly spared: { readonly process: number; readonly machine: number };
   /** End offset of the newest snapshot file that is durable. */
@@ -45,6 +47,8 @@ export interface ShownPast {
 export interface ShownDatabase {
   readonly endOffset: number;
   readonly durableOffset: number;
+  /** The first commit that can be gone back to; undefined if there is none. */
+  readonly first: number | undefined;
   readonly contents: Contents;
   /** In order; each commit that can be reached, or some of them. */
   readonly past: readonly ShownPast[];
@@ -69,6 +73,7 @@ export type Shown = ReadonlyMap<string, ShownDatabase | Refusal>;
 export class DatabaseModel {
   readonly directory: string;
   readonly first: number;
+  forgets = false;
   made = false;
   snapshotOffset = 0;
   #commits: Commit[];
@@ -129,8 +134,8 @@ export class DatabaseModel {
   }
 
   facts(): DatabaseFacts {
-    const { directory, commits, first, spared, snapshotOffset, made } = this;
-    return { directory, commits, first, spared, snapshotOffset, made };
+    const { directory, commits, first, forgets, spared, snapshotOffset, made } = this;
+    return { directory, commits, first, forgets, spared, snapshotOffset, made };
   }
 }
 

@@ -78,6 +78,10 @@ export interface Program {
   readonly orderSeed?: number;
   /** Default 4 KiB. */
   readonly segmentBytes?: number;
+  /** Bytes of log after which a checkpoint comes by itself; default never. */
+  readonly checkpointBytes?: number;
+  /** How much history is kept; default all. */
+  readonly historyBytes?: number;
   readonly steps: readonly Step[];
 }
 
@@ -98,10 +102,14 @@ export function copyName(number: number): string {
 }
 
 export function databaseOptions(
-  { durability, segmentBytes = 4096 }: Omit<Program, "steps">,
+  program: Omit<Program, "steps">,
   clock: () => number,
-): Required<Pick<DatabaseOptions, "log">> {
+): Required<Pick<DatabaseOptions, "log" | "checkpointBytes" | "history">> {
+  const { durability, segmentBytes = 4096 } = program;
+  const { checkpointBytes = Number.POSITIVE_INFINITY, historyBytes } = program;
   return {
+    checkpointBytes,
+    history: { maxBytes: historyBytes ?? Number.POSITIVE_INFINITY },
     log: {
       durability,
       segmentBytes,

@@ -165,6 +165,8 @@ export function programs(faults: boolean): fc.Arbitrary<Program> {
     {
       durability: fc.constantFrom("commit", "interval", "os"),
       orderSeed: fc.nat(1_000_000),
+      checkpointBytes: fc.integer({ min: 200, max: 6000 }),
+      historyBytes: fc.nat(12_000),
       steps: fc.array(steps, { minLength: 2, maxLength: 24 }).map((parts) => parts.flat()),
     },
     { requiredKeys: ["durability", "steps"] },

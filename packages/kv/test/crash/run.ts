@@ -45,6 +45,7 @@ class Run {
     this.#record();
     await session.open();
     session.model.made = true;
+    session.model.forgets = session.program.historyBytes !== undefined;
     for (const step of session.program.steps) {
       await this.#take(step);
       if (this.#ended) return;
@@ -141,7 +142,9 @@ class Run {
   async #restore(step: RestoreStep): Promise<void> {
     const session = this.#session;
     const made = await restoreClosed(session, step);
-    if (made !== undefined && step.goOn === true) session.model = made;
+    if (made === undefined || step.goOn !== true) return;
+    session.model = made;
+    made.forgets = session.program.historyBytes !== undefined;
   }
 
   async #repair(): Promise<void> {

@@ -62,20 +62,20 @@ export class Session {
 
   /** For whoever opens the database, as the process that `disk` is. */
   options(disk = this.disk): DatabaseOptions & { readonly keys?: "string" } {
-    const { log } = databaseOptions(this.program, () => this.now);
-    return { log: { ...log, fileSystem: disk } };
+    const { log, ...others } = databaseOptions(this.program, () => this.now);
+    return { ...others, log: { ...log, fileSystem: disk } };
   }
 
   /** Opens the database of the model; a second time where calls failed. */
   async open(): Promise<Database> {
     this.#database = undefined;
     this.poisoned = false;
-    const { log } = this.options();
+    const { log, ...others } = this.options();
     const { life } = this;
     const onFailure = () => {
       if (life === this.life) this.poisoned = true;
     };
-    const options = { log: { ...log, onFailure } };
+    const options = { ...others, log: { ...log, onFailure } };
     try {
       this.#database = await Database.open(this.model.directory, options);
     } catch (error) {
@@ -180,6 +180,17 @@ export class Session {
       contentsOf(this.database),
       this.model.at(endOffset),
     );
+  }
+
+  /** What is gone back to may have been let go of meanwhile: undefined then. */
+  async unlessOutOfReach<T>(past: Promise<T>): Promise<T | undefined> {
+    try {
+      return await past;
+    } catch (error) {
+      const isOut = error instanceof DatabaseError && error.code === "KV_TARGET_OUT_OF_RANGE";
+      if (this.program.historyBytes !== undefined && isOut) return undefined;
+      throw error;
+    }
   }
 
   hold(view: View, wanted: Contents): void {

@@ -34,6 +34,7 @@ export async function show(database: Database): Promise<ShownDatabase> {
   return {
     endOffset,
     durableOffset,
+    first: database.stats().history.first,
     contents: contentsOf(database),
     past: await showPast(database),
     created: recovery.log.created,
@@ -43,9 +44,9 @@ export async function show(database: Database): Promise<ShownDatabase> {
 }
 
 async function showPast(database: Database): Promise<ShownPast[]> {
-  const { endOffset, recovery } = database;
+  const { endOffset } = database;
   const past: ShownPast[] = [];
-  for (const offset of chosen(Math.max(0, recovery.log.startOffset - 1), endOffset)) {
+  for (const offset of chosen(database.stats().history.first ?? endOffset, endOffset)) {
     past.push(await showState(database, offset));
   }
   return past;
