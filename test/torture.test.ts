@@ -1,7 +1,7 @@
 // The torture command itself: that it looks at something, that it can find something, and how it ends.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdtempSync, readdirSync, realpathSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -135,6 +135,33 @@ test.each(["SIGINT", "SIGTERM"] as const)(
     });
   },
 );
+
+test("a process of it that dies is something wrong, and another one goes on", {
+  timeout,
+}, async ({ skip }) => {
+  if (process.platform !== "linux") return skip("children are not to be seen here");
+  await inFolder(async (folder) => {
+    const { child, ended } = start(folder, ["--seconds", "600", "--only", "log", "--workers", "1"]);
+    const path = `/proc/${child.pid}/task/${child.pid}/children`;
+    /** The first process that it has started and that is not this one. */
+    const workerBut = async (other: number) => {
+      for (;;) {
+        const pids = readFileSync(path, "utf8").trim().split(" ").map(Number);
+        const worker = pids.find((pid) => pid !== 0 && pid !== other);
+        if (worker !== undefined) return worker;
+        await sleep(20);
+      }
+    };
+    const worker = await workerBut(0);
+    process.kill(worker, "SIGKILL");
+    await workerBut(worker);
+    child.kill("SIGINT");
+    const { status, output } = await ended;
+    expect(output).toContain("VIOLATION its process ended with SIGKILL");
+    expect(numberOf(output, "violations")).toBe(1);
+    expect(status).toBe(1);
+  });
+});
 
 describe("where a bug is planted", () => {
   const mutant = mutants.find(({ name }) => name === "never-sync-commits");
