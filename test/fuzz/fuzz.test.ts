@@ -1,13 +1,10 @@
 // A bounded run of fuzzing, and the proof that it finds what is wrong. FUZZ_SECONDS makes it go on for longer,
 // FUZZ_SEED makes other inputs, FUZZ_ONLY is for one target. `npm run fuzz` is the same without a test runner.
 
-import { crc32 } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
-import wal from "../../packages/wal/package.json" with { type: "json" };
 import { fuzz } from "./dist/fuzz.js";
 
-/** The same for each run of a version. */
-const SEED = Number(process.env["FUZZ_SEED"] ?? crc32(Buffer.from(wal.version)) >>> 1);
+const SEED = Number(process.env["FUZZ_SEED"] ?? 1);
 const MS = Number(process.env["FUZZ_SECONDS"] ?? 8) * 1000;
 const ONLY = process.env["FUZZ_ONLY"]?.split(",") ?? [];
 
