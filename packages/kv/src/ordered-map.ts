@@ -9,6 +9,7 @@ import { hasPrefix, prefixOfText } from "./item.js";
 import {
   Branch,
   childIndex,
+  countExpired,
   countItems,
   type ExpiryOf,
   earliestIn,
@@ -291,6 +292,11 @@ export class OrderedMap<V extends object> {
         yield make(text, leaf.beside(i));
       }
     }
+  }
+
+  /** Count of the items whose expiry is at or before a time. */
+  countExpired(time: number): number {
+    return countExpired(this.#root, time, this.#expiryOf);
   }
 
   /** As `ascending`, of the items whose expiry is at or before a time. */

@@ -50,9 +50,7 @@ export class State {
   size(clock: Clock): number {
     const { size, earliest } = this.#items;
     if (earliest === Number.POSITIVE_INFINITY) return size;
-    let expired = 0;
-    for (const _ of this.#items.expired(clock(), () => undefined)) expired += 1;
-    return size - expired;
+    return size - this.#items.countExpired(clock());
   }
 
   /** The lowest time from which on an entry counts as gone, in ms; infinity if none ever does. */

@@ -184,6 +184,16 @@ export function* leavesBack<V>(node: Node<V>, from: string | undefined): Generat
   }
 }
 
+/** Count of the items below a node whose expiry is at or before a time. */
+export function countExpired<V>(node: Node<V>, time: number, expiryOf: ExpiryOf): number {
+  if (node.earliest > time) return 0;
+  let count = 0;
+  if (node instanceof Leaf) {
+    for (const text of node.texts) if (expiryOf(text) <= time) count += 1;
+  } else for (const child of node.children) count += countExpired(child, time, expiryOf);
+  return count;
+}
+
 /** The leaves below a node, in order, with items whose expiry is at or before a time; no others are visited. */
 export function* leavesExpired<V>(node: Node<V>, time: number): Generator<Leaf<V>> {
   if (node.earliest > time) return;
