@@ -5,6 +5,7 @@
 import { commits } from "./planted/commits.mjs";
 import { database } from "./planted/database.mjs";
 import { databaseCrashes } from "./planted/database-crashes.mjs";
+import { databaseRepair } from "./planted/database-repair.mjs";
 import { fileSystem } from "./planted/file-system.mjs";
 import { formats } from "./planted/formats.mjs";
 import { history } from "./planted/history.mjs";
@@ -43,5 +44,6 @@ export const mutants = [
   ...locks,
   ...database,
   ...databaseCrashes,
+  ...databaseRepair,
   ...history,
 ];

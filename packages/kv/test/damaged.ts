@@ -13,7 +13,8 @@ export async function filled(): Promise<string> {
   const database = await openDatabase<unknown>(freshPath(), { log });
   for (let offset = 0; offset < COUNT; offset++) {
     if (offset === 20 || offset === 40) await database.checkpoint();
-    const key = `key ${offset % 17}`;
+    // One is written once and stays as it is in all snapshot files.
+    const key = offset === 1 ? "a key that stays" : `key ${offset % 17}`;
     if (offset % 11 === 10) await database.del(key);
     else await database.put(key, { offset, filler: "f".repeat(200) });
   }
