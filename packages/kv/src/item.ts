@@ -8,7 +8,12 @@
 // below U+00FF. A key in the form that it has here, without that NUL, is a prefix.
 
 import type { Entry, SnapshotEntry } from "./entry.js";
-import type { StoredValue, ValueBytes } from "./stored-value.js";
+import {
+  STRING_LENGTH_MAX,
+  type StoredValue,
+  storeValue,
+  type ValueBytes,
+} from "./stored-value.js";
 
 const NUL = "\0";
 const AFTER_NUL = "\xff";
@@ -81,11 +86,14 @@ export class Item implements SnapshotEntry {
   readonly beside: Uint8Array | undefined;
   /** Length of the prefix; 0 until it is looked for. */
   #prefixLength: number;
+  readonly #key: string | undefined;
 
-  constructor(text: string, beside: Uint8Array | undefined, knownPrefixLength = 0) {
+  /** Length of the prefix and key are given where they are known. */
+  constructor(text: string, beside: Uint8Array | undefined, knownPrefixLength = 0, key?: string) {
     this.text = text;
     this.beside = beside;
     this.#prefixLength = knownPrefixLength;
+    this.#key = key;
   }
 
   get #keyEnd(): number {
@@ -94,7 +102,7 @@ export class Item implements SnapshotEntry {
   }
 
   get key(): string {
-    return fromPrefix(ownPrefix(this.text, this.#keyEnd));
+    return this.#key ?? fromPrefix(ownPrefix(this.text, this.#keyEnd));
   }
 
   get offset(): number {
@@ -185,6 +193,38 @@ export function itemOf(entry: SnapshotEntry, prefix = prefixOf(entry.key)): Item
   let end = writeFields(bytes, keyEnd, isShort ? 0 : IS_LONG, { offset, time, expiry });
   if (isShort) end += bytes.write(value, end, "latin1");
   return new Item(bytes.toString("latin1", 0, end), isShort ? undefined : value, keyEnd);
+}
+
+/** An entry that was read from bytes, and where its value lies in them. */
+export interface ReadEntry extends Omit<SnapshotEntry, "value"> {
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
+
+/**
+ * The form in memory of an entry that lies in bytes from `start` on: made in place, right before its value, where
+ * there is room for it. Bytes before the value are of no more use then.
+ */
+export function itemInPlace(bytes: Buffer, start: number, entry: ReadEntry): Item {
+  const { key, offset, time, expiry, valueStart, valueEnd } = entry;
+  const prefix = prefixOf(key);
+  const fields =
+    2 + lengthOf(offset) + lengthOf(time) + (expiry === undefined ? 0 : lengthOf(expiry));
+  const textStart = valueStart - fields - prefix.length;
+  if (textStart < start || valueEnd - valueStart > STRING_LENGTH_MAX) {
+    return itemOf({ ...entry, value: storeValue(bytes, valueStart, valueEnd) }, prefix);
+  }
+  bytes.write(prefix, textStart, "latin1");
+  writeFields(bytes, textStart + prefix.length, 0, entry);
+  const text = bytes.toString("latin1", textStart, valueEnd);
+  return new Item(text, undefined, prefix.length, key);
+}
+
+/** Bytes that a number takes. */
+function lengthOf(value: number): number {
+  let length = 1;
+  for (let limit = 0x80; value >= limit; limit *= 0x80) length += 1;
+  return length;
 }
 
 /** Writes what lies between prefix and value; returns where it ends. */

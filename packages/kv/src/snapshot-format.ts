@@ -7,10 +7,10 @@ import { ByteReader, Malformed } from "./byte-reader.js";
 import type { ByteWriter } from "./byte-writer.js";
 import type { Mark, SnapshotEntry } from "./entry.js";
 import { keyKindNumber, keyKindOf } from "./identity.js";
+import { type Item, itemInPlace } from "./item.js";
 import { isStoredKey, type KeyKind } from "./keys.js";
 import { readMarkName, writeMarkName } from "./mark-name.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
-import { storeValue } from "./stored-value.js";
 
 export const HEADER_LENGTH = 96;
 export const BLOCK_HEADER_LENGTH = 16;
@@ -165,8 +165,9 @@ export function writeEntry(out: ByteWriter, entry: SnapshotEntry): void {
   else out.raw(value);
 }
 
-/** Throws Malformed. */
-export function readEntry(reader: ByteReader, keys: KeyKind): SnapshotEntry {
+/** Of the bytes that it has read, those of the value alone are what they were. Throws Malformed. */
+export function readEntry(reader: ByteReader, keys: KeyKind): Item {
+  const entryStart = reader.position;
   const flags = reader.u8();
   if (flags > HAS_EXPIRY) throw reader.malformed(`entry flags ${flags}`);
   const key = reader.latin1(reader.varint());
@@ -175,8 +176,10 @@ export function readEntry(reader: ByteReader, keys: KeyKind): SnapshotEntry {
   const time = reader.u64();
   const expiry = flags === HAS_EXPIRY ? reader.u64() : undefined;
   const length = reader.u32();
-  const start = reader.take(length);
-  return { key, value: storeValue(reader.bytes, start, start + length), offset, time, expiry };
+  const valueStart = reader.take(length);
+  const valueEnd = valueStart + length;
+  const entry = { key, offset, time, expiry, valueStart, valueEnd };
+  return itemInPlace(reader.bytes, entryStart, entry);
 }
 
 export function writeMark(out: ByteWriter, name: string, { offset, time }: Mark): void {

@@ -5,7 +5,8 @@
 /** The encoded bytes of a value. */
 export type StoredValue = string | Uint8Array;
 
-const STRING_LENGTH_MAX = 16 * 1024;
+/** A longer value is held as bytes. */
+export const STRING_LENGTH_MAX = 16 * 1024;
 
 // Holds the bytes of one short value while it is decoded; nothing keeps a reference to it.
 const scratch = Buffer.allocUnsafeSlow(STRING_LENGTH_MAX);

@@ -21,6 +21,7 @@ import {
   type View,
 } from "@tidemark/kv";
 import { expect, onTestFinished } from "vitest";
+import type { SnapshotEntry } from "../src/entry.js";
 import type { FaultyDisk } from "./faulty-disk.js";
 
 export type Options = DatabaseOptions & { readonly keys?: "string" };
@@ -142,4 +143,9 @@ export async function refused(code: DatabaseErrorCode, run: () => unknown): Prom
     return error;
   }
   throw new Error(`this was to be refused with ${code}`);
+}
+
+/** An entry, without the form that it has in memory. */
+export function plainEntry({ key, value, offset, time, expiry }: SnapshotEntry): SnapshotEntry {
+  return { key, value, offset, time, expiry };
 }

@@ -2,7 +2,15 @@
 
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { expiryOfText, hasPrefix, Item, itemOf, prefixOf, prefixOfText } from "../src/item.js";
+import {
+  expiryOfText,
+  hasPrefix,
+  Item,
+  itemInPlace,
+  itemOf,
+  prefixOf,
+  prefixOfText,
+} from "../src/item.js";
 import { decodeValueOf } from "../src/values.js";
 
 /** Bytes as one-byte characters, with more of those that the form treats apart than chance would give. */
@@ -36,6 +44,23 @@ test("an entry comes out as it went in", () => {
       expect(prefixOfText(text)).toBe(prefixOf(given.key));
       expect(expiryOfText(text)).toBe(given.expiry ?? Number.POSITIVE_INFINITY);
       expect(hasPrefix(text, prefixOf(given.key))).toBe(true);
+    }),
+    { numRuns: 1000 },
+  );
+});
+
+test("an entry that is made where it was read is the same, and nothing before or behind it is touched", () => {
+  fc.assert(
+    fc.property(entry, fc.nat({ max: 70 }), (given, room) => {
+      const { value, ...rest } = given;
+      const bytes = Buffer.from(`before${" ".repeat(room)}${value}behind`, "latin1");
+      const valueStart = 6 + room;
+      const valueEnd = valueStart + value.length;
+      const made = itemInPlace(bytes, 6, { ...rest, valueStart, valueEnd });
+      expect(made.text).toBe(itemOf(given).text);
+      expect(made.key).toBe(given.key);
+      expect(bytes.toString("latin1", 0, 6)).toBe("before");
+      expect(bytes.toString("latin1", valueStart)).toBe(`${value}behind`);
     }),
     { numRuns: 1000 },
   );

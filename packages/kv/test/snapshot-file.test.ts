@@ -9,7 +9,7 @@ import type { Mark, SnapshotEntry } from "../src/entry.js";
 import { snapshotName } from "../src/layout.js";
 import { SnapshotReader } from "../src/snapshot-reader.js";
 import { SnapshotWriter, type WrittenSnapshot } from "../src/snapshot-writer.js";
-import { temporaryDirectory } from "./fixture.js";
+import { plainEntry, temporaryDirectory } from "./fixture.js";
 import { goldenBytes } from "./golden.js";
 
 const logId = "00112233-4455-6677-8899-aabbccddeeff";
@@ -36,7 +36,7 @@ async function write(
 async function read(path: string): Promise<{ entries: SnapshotEntry[]; marks: Map<string, Mark> }> {
   const reader = await SnapshotReader.open(nodeFileSystem, path);
   try {
-    return { entries: [...reader.blocks()].flat(), marks: reader.marks };
+    return { entries: [...reader.blocks()].flat().map(plainEntry), marks: reader.marks };
   } finally {
     reader.close();
   }
