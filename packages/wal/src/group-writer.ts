@@ -37,6 +37,8 @@ export class GroupWriter {
   #floor: Floor;
   /** What the newest batch states as durable. */
   #statedOffset = 0;
+  /** What the batches that are being written state. */
+  #stating = 0;
   /** Segments with writes that no sync has covered. */
   readonly #dirty = new Set<Segment>();
 
@@ -75,8 +77,10 @@ export class GroupWriter {
   /** Writes a group whole, and acknowledges it as it goes. */
   async write(group: Group): Promise<void> {
     while (group.next !== undefined) {
-      const segment = await this.#room(group.next);
-      await this.#writeSome(group, segment);
+      const room = this.#room(group.next);
+      const writing = this.#writeSome(group, room instanceof Promise ? await room : room);
+      // To await what is done already costs as much as a small write does.
+      if (writing !== undefined) await writing;
     }
     if (group.durable) await this.syncAll();
   }
@@ -91,44 +95,63 @@ export class GroupWriter {
     return (fits || fresh) && indexed ? active : structure.rotate(batch.firstOffset, batch.time);
   }
 
-  /** Writes as many of the group's batches as belong together. */
-  async #writeSome(group: Group, segment: Segment): Promise<void> {
-    const { list, options, zeroFill, counters, structure } = this.#parts;
+  /** Writes as many of the group's batches as belong together; undefined where that is done at once. */
+  #writeSome(group: Group, segment: Segment): Promise<void> | undefined {
+    const { options, zeroFill } = this.#parts;
     const room = Math.max(0, options.segmentBytes - segment.size);
     const batches = group.take(Math.min(room, COMMIT_BYTES_MAX), segment.createdAt + INDEX_MS_MAX);
-    const { durable } = group;
-    await zeroFill.ahead(segment, segment.size + lengthOf(batches));
-    const stated = list.durableOffset;
-    const checksums = batches.map((batch) => group.seal(batch, segment.marker, stated));
-    const bytes = group.bytesOf(batches);
-    const startMs = performance.now();
-    await this.#put(segment, bytes, durable);
-    this.#statedOffset = stated;
-    batches.forEach((batch, index) => {
-      segment.extend({ checksum: checksums[index] ?? 0, ...batch });
-    });
-    counters.wrote(segment.endOffset - list.endOffset, bytes.length);
-    list.endOffset = segment.endOffset;
-    if (durable) {
-      this.#durableAt(segment);
-      counters.synced(performance.now() - startMs);
+    const length = lengthOf(batches);
+    const extending = zeroFill.ahead(segment, segment.size + length);
+    if (group.durable || extending !== undefined || length > WRITE_AT_ONCE_BYTES_MAX) {
+      return this.#commit(group, batches, segment, extending);
     }
-    group.acknowledge(batches.length, list.endOffset);
-    structure.grew();
+    const bytes = this.#seal(group, batches, segment);
+    this.#dirty.add(segment);
+    writeFullySync(segment.file, bytes, segment.size);
+    this.#written(group, batches, segment, bytes.length);
+    return undefined;
   }
 
-  async #put(segment: Segment, bytes: Uint8Array, durable: boolean): Promise<void> {
-    const { committer } = this.#parts;
+  /** Writes, and syncs where the group asks for it, on another thread. */
+  async #commit(
+    group: Group,
+    batches: readonly PendingBatch[],
+    segment: Segment,
+    extending: Promise<void> | undefined,
+  ): Promise<void> {
+    const { counters, committer } = this.#parts;
+    const { durable } = group;
+    await extending;
+    const bytes = this.#seal(group, batches, segment);
+    const startMs = performance.now();
+    // The old store before any group in the new one: a gap between them would look like damage.
+    if (durable) await this.#syncOthers(segment);
+    else this.#dirty.add(segment);
+    await committer.commit(segment.file, bytes, segment.size, durable);
     if (durable) {
-      // The old store before any group in the new one: a gap between them would look like damage.
-      await this.#syncOthers(segment);
-      await committer.commit(segment.file, bytes, segment.size, true);
       this.#dirty.delete(segment);
-      return;
+      counters.synced(performance.now() - startMs);
     }
-    this.#dirty.add(segment);
-    if (bytes.length <= WRITE_AT_ONCE_BYTES_MAX) writeFullySync(segment.file, bytes, segment.size);
-    else await committer.commit(segment.file, bytes, segment.size, false);
+    this.#written(group, batches, segment, bytes.length);
+  }
+
+  /** The bytes of batches, with their headers. */
+  #seal(group: Group, batches: readonly PendingBatch[], segment: Segment): Uint8Array {
+    this.#stating = this.#parts.list.durableOffset;
+    for (const batch of batches) group.seal(batch, segment.marker, this.#stating);
+    return group.bytesOf(batches);
+  }
+
+  /** What was written, and synced where the group asked for it, is in the log. */
+  #written(group: Group, batches: readonly PendingBatch[], segment: Segment, length: number): void {
+    const { list, counters, structure } = this.#parts;
+    this.#statedOffset = this.#stating;
+    for (const batch of batches) segment.extend(batch);
+    counters.wrote(segment.endOffset - list.endOffset, length);
+    list.endOffset = segment.endOffset;
+    if (group.durable) this.#durableAt(segment);
+    group.acknowledge(batches.length, list.endOffset);
+    structure.grew();
   }
 
   async #syncOthers(segment: Segment): Promise<void> {

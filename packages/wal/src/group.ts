@@ -6,6 +6,8 @@ import { assert, type LogError } from "./errors.js";
 
 /** Independent appends share a batch up to here: damage stays local, and a random read verifies little. */
 const SHARED_BODY_BYTES_MAX = 16 * 1024;
+/** What a group holds once its buffer is another's. */
+const RELEASED = new Uint8Array(0);
 
 /** A batch that waits: its body stands in the buffer behind room for its header. */
 export interface PendingBatch {
@@ -16,6 +18,8 @@ export interface PendingBatch {
   readonly time: number;
   /** Of its own: nothing may join it, and all of it is written or nothing. */
   readonly whole: boolean;
+  /** Of its header; 0 until it is sealed. */
+  checksum: number;
 }
 
 interface Waiter {
@@ -113,7 +117,8 @@ export class Group {
   }
 
   #begin(firstOffset: number, time: number, whole: boolean): PendingBatch {
-    const batch = { at: this.#length, bodyLength: 0, count: 0, firstOffset, time, whole };
+    const at = this.#length;
+    const batch = { at, bodyLength: 0, count: 0, firstOffset, time, whole, checksum: 0 };
     this.#length += BATCH_HEADER_LENGTH;
     this.#batches.push(batch);
     return batch;
@@ -153,10 +158,10 @@ export class Group {
     return this.#batches.slice(this.#written, end);
   }
 
-  /** Writes a batch's header; returns its checksum. */
-  seal(batch: PendingBatch, marker: number, durableOffset: number): number {
+  /** Writes a batch's header. */
+  seal(batch: PendingBatch, marker: number, durableOffset: number): void {
     const { at, bodyLength, count, firstOffset, time } = batch;
-    return encodeBatchHeader(this.#bytes, at, marker, {
+    batch.checksum = encodeBatchHeader(this.#bytes, at, marker, {
       bodyLength,
       count,
       firstOffset,
@@ -205,7 +210,7 @@ export class Group {
 
   #release(): void {
     this.#pool.give(this.#bytes);
-    this.#bytes = new Uint8Array(0);
+    this.#bytes = RELEASED;
     this.#batches = [];
     this.#writtenLength = this.#length;
   }

@@ -20,6 +20,9 @@ import type { Structure } from "./structure.js";
 /** Bytes of a batch, header included, at the most: one has to fit into a segment of its own. */
 const BATCH_BYTES_MAX = STORE_BYTES_MAX - SEGMENT_HEADER_LENGTH;
 
+/** So long at the most without a turn of the event loop: a program that appends in a loop is not alone in it. */
+const TICKS_MS_MAX = 1;
+
 /** Something that takes its turn among appends. */
 interface Task {
   run(): Promise<void>;
@@ -43,6 +46,8 @@ export class Writer {
   #queue: (Group | Task)[] = [];
   #atWork: Group | undefined;
   #running = false;
+  /** When the event loop had its last turn. */
+  #turnedAtMs = 0;
   #onCommitted: (unsynced: boolean, unstated: boolean) => void = () => undefined;
 
   constructor(parts: WriterParts) {
@@ -212,8 +217,13 @@ export class Writer {
   #start(): void {
     if (this.#running) return;
     this.#running = true;
-    setImmediate(this.#step);
+    setImmediate(this.#turned);
   }
+
+  readonly #turned = (): void => {
+    this.#turnedAtMs = performance.now();
+    this.#step();
+  };
 
   readonly #step = (): void => {
     const item = this.#queue.shift();
@@ -226,10 +236,13 @@ export class Writer {
     });
   };
 
-  // What an acknowledgement sets off appends again: the next group begins after it.
+  // What an acknowledgement sets off appends again: the next group begins after it. Promises that follow from it have all
+  // been settled at the next tick. Where syncs are waited for, a turn of the event loop more brings more into one.
   readonly #next = (): void => {
+    const soon = this.#atWork?.durable === false;
     this.#atWork = undefined;
-    setImmediate(this.#step);
+    if (soon && performance.now() - this.#turnedAtMs < TICKS_MS_MAX) process.nextTick(this.#step);
+    else setImmediate(this.#turned);
   };
 
   async #work(item: Group | Task): Promise<void> {

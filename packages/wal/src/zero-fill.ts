@@ -28,12 +28,20 @@ export class ZeroFill {
     this.#counters = counters;
   }
 
-  /** Makes sure that zeros reach well beyond `end`, the position that the next batches will fill up to. */
-  async ahead(segment: Segment, end: number): Promise<void> {
+  /**
+   * Makes sure that zeros reach well beyond `end`, the position that the next batches will fill up to. Undefined where that
+   * takes no waiting.
+   */
+  ahead(segment: Segment, end: number): Promise<void> | undefined {
     const { zeroedTo } = segment;
     if (!this.#enabled || zeroedTo - end >= STEP_BYTES / 2 || zeroedTo >= this.#segmentBytes)
-      return;
-    if (end >= this.#segmentBytes || performance.now() < this.#retryAtMs) return;
+      return undefined;
+    if (end >= this.#segmentBytes || performance.now() < this.#retryAtMs) return undefined;
+    return this.#extend(segment, end);
+  }
+
+  async #extend(segment: Segment, end: number): Promise<void> {
+    const { zeroedTo } = segment;
     const from = Math.max(zeroedTo, end);
     const zeros = this.#step(from);
     try {

@@ -45,6 +45,19 @@ async function reopened(log: Log): Promise<Log> {
   return openLog(log.directory);
 }
 
+test("appends one after the other, without syncs, let the event loop turn", async () => {
+  // A rotation would let it turn.
+  const segmentBytes = 2 ** 27;
+  const log = await openLog(temporaryDirectory(), { durability: "os", segmentBytes });
+  let turned = false;
+  setTimeout(() => {
+    turned = true;
+  }, 1);
+  // Far more than fit into the time that they may take without a turn.
+  while (!turned && log.endOffset < 200_000) await log.append(payloadOf(log.endOffset));
+  expect(turned).toBe(true);
+});
+
 describe("thousands of appends in flight", () => {
   test.each(["commit", "interval", "os"] as const)(
     "get offsets in call order and resolve in that order: durability %s",
@@ -105,6 +118,22 @@ describe("thousands of appends in flight", () => {
       expectNumbered(log, 0, 1740);
       expectNumbered(await reopened(log), 0, 1740);
     }
+  });
+
+  test("from callers that are settled at different depths gather in groups without syncs too", async () => {
+    const segmentBytes = 2 ** 20;
+    const log = await openLog(temporaryDirectory(), { durability: "os", segmentBytes });
+    const callers = offsets(0, 60).map(async (number) => {
+      for (let round = 0; round < 50; round++) {
+        let appended = log.append(payloadOf(number));
+        for (let depth = 0; depth < number; depth++) appended = appended.then((at) => at);
+        await appended;
+      }
+    });
+    await Promise.all(callers);
+    // One for each round.
+    expect(log.stats().commits).toBe(50);
+    expect([...log.records()]).toHaveLength(3000);
   });
 
   test("from callers that append again when they are acknowledged gather in groups", async () => {
