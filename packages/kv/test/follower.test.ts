@@ -38,9 +38,12 @@ const writing = { log: { noteAfterMs: 5, segmentBytes: 4096 } };
 /** Looks when it is told to. */
 const reading = { readOnly: true, refreshMs: 0 };
 
+/** Long enough for a machine that is busy with other things. */
+const patience = { timeout: 60_000 };
+
 /** Looks until the reader shows all that the writer has made durable. */
 async function catchUp(reader: Database<unknown>, writer: Database<unknown>): Promise<void> {
-  await expect.poll(() => reader.refresh()).toBe(writer.endOffset);
+  await expect.poll(() => reader.refresh(), patience).toBe(writer.endOffset);
 }
 
 async function pair(options: Options = {}): Promise<{ writer: Database; reader: Database }> {
@@ -82,9 +85,9 @@ describe("a follower", () => {
   test("looks by itself", async () => {
     const { writer, reader } = await pair({ refreshMs: 5 });
     await writer.put("a", 1);
-    await expect.poll(() => reader.get("a")).toBe(1);
+    await expect.poll(() => reader.get("a"), patience).toBe(1);
     await writer.put("a", 2);
-    await expect.poll(() => reader.get("a")).toBe(2);
+    await expect.poll(() => reader.get("a"), patience).toBe(2);
   });
 
   test("goes on from a snapshot file where what came next has been removed", async () => {
@@ -104,7 +107,9 @@ describe("a follower", () => {
       await writer.put(`k${n % 7}`, "v".repeat(300));
       if (n % 20 === 19) await writer.checkpoint();
     }
-    await expect.poll(() => writer.stats().log.startOffset).toBeGreaterThan(reader.endOffset);
+    await expect
+      .poll(() => writer.stats().log.startOffset, patience)
+      .toBeGreaterThan(reader.endOffset);
     await catchUp(reader, writer);
     expect(contents(reader)).toEqual(contents(writer));
     expect(reader.marks()).toEqual(writer.marks());
@@ -166,7 +171,7 @@ describe("a follower", () => {
     await writer.batch(operations);
     await setTimeout(50);
     let done = false;
-    const looking = catchUp(reader, writer).then(() => {
+    const looking = catchUp(reader, writer).finally(() => {
       done = true;
     });
     const sizes = new Map<number, number>();
@@ -187,16 +192,16 @@ describe("a follower", () => {
     const onReport = (report: DatabaseReport) => reports.push(report);
     const { writer, reader } = await pair({ ...on(disk), refreshMs: 2, onReport });
     await writer.put("a", 1);
-    await expect.poll(() => reader.get("a")).toBe(1);
+    await expect.poll(() => reader.get("a"), patience).toBe(1);
     const heal = disk.fail({ call: "read", path: /MANIFEST$/ }, "EIO");
-    await expect.poll(() => reports.length).toBe(1);
+    await expect.poll(() => reports.length, patience).toBe(1);
     await refused("KV_IO", () => reader.refresh());
     await writer.put("a", 2);
     await setTimeout(30);
     expect(reader.get("a")).toBe(1);
     expect(reports).toMatchObject([{ kind: "refresh", message: expect.stringContaining("EIO") }]);
     heal();
-    await expect.poll(() => reader.get("a")).toBe(2);
+    await expect.poll(() => reader.get("a"), patience).toBe(2);
   });
 
   test("refuses what makes no sense, and nothing looks any more once it is closed", async () => {
@@ -294,7 +299,7 @@ describe("beside a writer in another process that is killed now and then", () =>
     let moves = 0;
     for (let life = 0; life < 4; life++) {
       const { child, acknowledged } = startWriter(directory);
-      await expect.poll(() => acknowledged.last, { timeout: 30_000 }).toBeGreaterThan(moves);
+      await expect.poll(() => acknowledged.last, patience).toBeGreaterThan(moves);
       reader ??= await openDatabase<number>(directory, {
         readOnly: true,
         refreshMs: 1,
