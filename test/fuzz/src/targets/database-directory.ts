@@ -5,6 +5,7 @@ import {
   Database,
   DatabaseError,
   type DatabaseOptions,
+  repairDatabase,
   type View,
   verifyDatabase,
 } from "@tidemark/kv";
@@ -185,6 +186,22 @@ async function write(disk: SimulatedDisk, input: Input): Promise<boolean> {
   return true;
 }
 
+/** Repairs, and what is left opens, verifies and is a state that there was. */
+async function repair(disk: SimulatedDisk, input: Input): Promise<void> {
+  const keep = input.parts.length % 2 === 0 ? "newest" : "history";
+  const repaired = await orRefused(() => repairDatabase(DIRECTORY, { fileSystem: disk, keep }));
+  if (repaired === undefined) return;
+  const report = await verifyDatabase(DIRECTORY, { fileSystem: disk });
+  const isWhole = report.damage.every(({ kind }) => kind === "value");
+  demand(isWhole, `is damaged after its repair: ${report.damage[0]?.message}`);
+  const database = await Database.open(DIRECTORY, optionsOn(disk));
+  try {
+    compare(textOf(database), database.endOffset, input);
+  } finally {
+    await database.close();
+  }
+}
+
 export const databaseDirectory: Target = {
   name: "database-directory",
   isSlow: true,
@@ -204,6 +221,7 @@ export const databaseDirectory: Target = {
   async judge(input) {
     const disk = await diskWith(input, DIRECTORY, `${DIRECTORY}/log`, `${DIRECTORY}/snapshots`);
     const report = await orRefused(() => verifyDatabase(DIRECTORY, { fileSystem: disk }));
+    await repair(disk.fork(), input);
     await orRefused(() => read(disk, input));
     const isWhole = await orRefused(() => write(disk, input));
     if (report?.ok === true) demand(isWhole === true, "verifies, and does not open or read");
