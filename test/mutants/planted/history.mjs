@@ -80,4 +80,59 @@ export const history = [
     ],
     tests: [kv("rewind", "that waited when it began fail it if they are rejected")],
   },
+  {
+    name: "backup-of-what-may-go",
+    breaks: "a backup holds commits that the source has not on stable storage",
+    file: "packages/kv/src/hot-backup.ts",
+    edits: [
+      [
+        "const endOffset = await settle();",
+        "void settle;\n    const endOffset = source.log.endOffset;",
+      ],
+    ],
+    tests: [
+      kv(
+        "backup",
+        "of one whose writes wait for nothing is made of what it has made durable first",
+      ),
+    ],
+  },
+  {
+    name: "repair-begins-unsynced",
+    breaks: "a power cut forgets that a repair has begun, when it has moved some parts already",
+    file: "packages/kv/src/repair-steps.ts",
+    edits: [
+      [
+        "join(directory, REPAIR_NAME));\n  await fileSystem.syncDirectory(directory);\n}\n\n/** Puts",
+        "join(directory, REPAIR_NAME));\n}\n\n/** Puts",
+      ],
+    ],
+    tests: [kv("repair-crash", "leaves what another repair ends with the same")],
+  },
+  {
+    name: "repair-replaces-unsynced",
+    breaks: "a repair puts a new part in the place of one whose new name a power cut can undo",
+    file: "packages/kv/src/repair-steps.ts",
+    edits: [
+      [
+        "  await fileSystem.syncDirectory(parent);\n  return [name];",
+        "  void parent;\n  return [name];",
+      ],
+    ],
+    tests: [kv("repair-crash", "leaves what another repair ends with the same")],
+  },
+  {
+    name: "removal-planned-once",
+    breaks: "what expires after the first removal stays for ever",
+    file: "packages/kv/src/removal.ts",
+    edits: [["      this.plan(this.#parts.now());\n", ""]],
+    tests: [kv("removal")],
+  },
+  {
+    name: "removal-asks-the-poisoned",
+    breaks: "removal asks a poisoned log again and again",
+    file: "packages/kv/src/removal.ts",
+    edits: [['hasCode(error, "KV_FAILED", "KV_CLOSED")', 'hasCode(error, "KV_CLOSED")']],
+    tests: [kv("removal", "is given up where the log has failed for good")],
+  },
 ];
