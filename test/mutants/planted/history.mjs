@@ -110,18 +110,6 @@ export const history = [
     tests: [kv("repair-crash", "leaves what another repair ends with the same")],
   },
   {
-    name: "repair-replaces-unsynced",
-    breaks: "a repair puts a new part in the place of one whose new name a power cut can undo",
-    file: "packages/kv/src/repair-steps.ts",
-    edits: [
-      [
-        "  await fileSystem.syncDirectory(parent);\n  return [name];",
-        "  void parent;\n  return [name];",
-      ],
-    ],
-    tests: [kv("repair-crash", "leaves what another repair ends with the same")],
-  },
-  {
     name: "removal-planned-once",
     breaks: "what expires after the first removal stays for ever",
     file: "packages/kv/src/removal.ts",
