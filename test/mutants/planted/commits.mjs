@@ -13,8 +13,8 @@ export const commits = [
     file: GROUP_WRITER,
     edits: [
       [
-        "await committer.commit(segment.file, bytes, segment.size, true);",
-        "await committer.commit(segment.file, bytes, segment.size, false);\n      segment.file.datasync().catch(() => undefined);",
+        "await committer.commit(segment.file, bytes, segment.size, durable);",
+        "await committer.commit(segment.file, bytes, segment.size, false);\n    if (durable) segment.file.datasync().catch(() => undefined);",
       ],
     ],
     tests: [
@@ -28,7 +28,7 @@ export const commits = [
     file: GROUP_WRITER,
     edits: [
       [
-        "await committer.commit(segment.file, bytes, segment.size, true);",
+        "await committer.commit(segment.file, bytes, segment.size, durable);",
         "await committer.commit(segment.file, bytes, segment.size, false);",
       ],
     ],
@@ -62,26 +62,31 @@ export const commits = [
     name: "old-store-unsynced",
     breaks: "a group in a new segment is acknowledged while the segment before is not synced",
     file: GROUP_WRITER,
-    edits: [["      await this.#syncOthers(segment);\n", ""]],
+    edits: [
+      [
+        "if (durable) await this.#syncOthers(segment);\n    else this.#dirty",
+        "if (!durable) this.#dirty",
+      ],
+    ],
     tests: [log("poison", "that sealing was told of")],
   },
   {
     name: "state-too-much",
     breaks: "batches and notes state as durable what was only written",
     file: GROUP_WRITER,
-    edits: [["const stated = list.durableOffset;", "const stated = list.endOffset;"]],
+    edits: [
+      [
+        "this.#stating = this.#parts.list.durableOffset;",
+        "this.#stating = this.#parts.list.endOffset;",
+      ],
+    ],
     tests: [crash("faults", "fault 6:", "fault 69:")],
   },
   {
     name: "durable-when-written",
     breaks: "the durable offset goes up with each write, synced or not",
     file: GROUP_WRITER,
-    edits: [
-      [
-        "    if (durable) {\n      this.#durableAt(segment);\n      counters",
-        "    this.#durableAt(segment);\n    if (durable) {\n      counters",
-      ],
-    ],
+    edits: [["if (group.durable) this.#durableAt(segment);", "this.#durableAt(segment);"]],
     tests: [
       crash("faults", "fault 69:"),
       log("follow", "a follower sees nothing that is not durable"),
@@ -93,8 +98,8 @@ export const commits = [
     file: GROUP_WRITER,
     edits: [
       [
-        "    list.endOffset = segment.endOffset;\n    if (durable)",
-        "    list.endOffset = segment.endOffset;\n    this.#floor = endOf(segment);\n    if (durable)",
+        "    list.endOffset = segment.endOffset;\n    if (group",
+        "    list.endOffset = segment.endOffset;\n    this.#floor = endOf(segment);\n    if (group",
       ],
     ],
     tests: [crash("faults", "fault 69:", "fault 31:"), crash("programs", "where nothing fails")],
@@ -129,8 +134,8 @@ export const commits = [
     file: GROUP_WRITER,
     edits: [
       [
-        "await committer.commit(segment.file, bytes, segment.size, true);",
-        'await committer\n        .commit(segment.file, bytes, segment.size, true)\n        .catch((error: { call?: string }) => {\n          if (error.call !== "datasync") throw error;\n          return segment.file.datasync();\n        });',
+        "await committer.commit(segment.file, bytes, segment.size, durable);",
+        'await committer\n        .commit(segment.file, bytes, segment.size, durable)\n        .catch((error: { call?: string }) => {\n          if (error.call !== "datasync") throw error;\n          return segment.file.datasync();\n        });',
       ],
     ],
     tests: [log("power-cut", "fault 43:")],
