@@ -250,7 +250,7 @@ class Walk {
   async #show(batch: ScannedBatch): Promise<void> {
     const { visit } = this.#watch;
     if (visit === undefined) return;
-    for (const record of recordsIn(batch, 0, Infinity)) await visit(record);
+    for (const record of recordsIn(batch)) await visit(record);
   }
 
   /** The next batch whose header is valid; bodies of damaged batches are searched too. */
