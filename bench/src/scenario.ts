@@ -54,7 +54,7 @@ export const LIMIT = "limit";
 
 /** ms to measure, and to warm up before. */
 export function duration(place: Place): { warmMs: number; measureMs: number } {
-  return place.quick ? { warmMs: 100, measureMs: 250 } : { warmMs: 500, measureMs: 2500 };
+  return place.quick ? { warmMs: 100, measureMs: 250 } : { warmMs: 500, measureMs: 2000 };
 }
 
 /** Fails the measurement: a system that is fast and loses writes is not compared. */
