@@ -118,14 +118,16 @@ export async function* followChanges<V, K extends Key>(
 ): AsyncGenerator<Change<V, K>, void, void> {
   const { log, keys, pins } = feed;
   const from = given ?? log.startOffset;
-  let release = pins.hold(from);
+  // What lies below is about to go: it is read for as long as it is there.
+  const { floor } = pins;
+  let release = pins.hold(Math.max(from, floor));
   try {
     const pace = new Pace(signal);
     await settlePlace(feed, from);
     for await (const record of log.follow(signal === undefined ? { from } : { from, signal })) {
       const operations = await operationsOf<V, K>(record, keys, pace);
       const { offset, time } = record;
-      const releaseNext = pins.hold(offset + 1);
+      const releaseNext = pins.hold(Math.max(offset + 1, floor));
       release();
       release = releaseNext;
       yield { logId: log.id, offset, time, operations };

@@ -110,7 +110,7 @@ export class Database<V = unknown, K extends Key = string>
     });
     const { readOnly } = options;
     if (!readOnly) this.#beginBackgroundWork();
-    this.#past = { source, present: this.#present, keys, readOnly, states: pastStates(source) };
+    this.#past = { source, present: this.#present, keys, readOnly, states: pastStates() };
     this.#follower = readOnly ? this.#follow() : undefined;
   }
 

@@ -50,8 +50,8 @@ export async function* differencesBetween<V, K extends Key>(
   signal: AbortSignal,
 ): AsyncGenerator<Difference<V, K>, void, void> {
   const pace = new Pace(signal);
-  const { pairs, earlierTime, laterTime, backwards } = await pinned(past, () =>
-    sidesOf(past, a, b, now, pace),
+  const { pairs, earlierTime, laterTime, backwards } = await pinned(past, (held) =>
+    sidesOf(held, a, b, now, pace),
   );
   const { keys } = past;
   for (const { key, earlier, later } of pairs) {

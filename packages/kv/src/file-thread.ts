@@ -62,7 +62,9 @@ async function perform(
   return await withSource(task, async (source) => {
     const { endOffset, createdAt } = task;
     if (task.kind === "backup") {
-      return { kind: "backup", made: await makeBackup({ ...task, source }, { pace, onProgress }) };
+      const { heldFrom } = task;
+      const job = { ...task, source: { ...source, heldFrom } };
+      return { kind: "backup", made: await makeBackup(job, { pace, onProgress }) };
     }
     const { fileSystem, snapshots: directory, log } = source;
     const place = { fileSystem, directory, logId: log.id };

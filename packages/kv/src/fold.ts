@@ -24,6 +24,8 @@ export interface FoldSource {
   readonly keys: KeyKind;
   /** What retention must leave, where this process writes the database. */
   readonly pins: Pins;
+  /** From this offset on it is held; undefined for who holds nothing yet. */
+  readonly heldFrom?: number;
 }
 
 /** What a snapshot file must be of. */
@@ -97,12 +99,26 @@ export async function withBase<T>(
   endOffset: number,
   run: (base: SnapshotFile | undefined) => Promise<T>,
 ): Promise<Based<T>> {
-  const release = source.pins.hold(source.log.startOffset);
+  return await holding(source, (held) => runPinned(held, endOffset, run));
+}
+
+/** Runs something with a source of which all stays that can be reached at the call, whatever retention decides meanwhile. */
+export async function holding<T>(
+  source: FoldSource,
+  run: (held: FoldSource) => Promise<T>,
+): Promise<T> {
+  const { held, release } = hold(source);
   try {
-    return await runPinned(source, endOffset, run);
+    return await run(held);
   } finally {
     release();
   }
+}
+
+/** As `holding`, until `release` is called. */
+export function hold(source: FoldSource): { held: FoldSource; release: () => void } {
+  const heldFrom = firstOffset(source);
+  return { held: { ...source, heldFrom }, release: source.pins.hold(heldFrom) };
 }
 
 async function runPinned<T>(
@@ -129,8 +145,8 @@ async function runPinned<T>(
 }
 
 /** The offset below which nothing is to be read any more, nor snapshot files that end there. */
-export function firstOffset({ log, pins }: FoldSource): number {
-  return Math.max(log.startOffset, pins.floor);
+export function firstOffset({ log, pins, heldFrom }: FoldSource): number {
+  return Math.max(log.startOffset, heldFrom ?? pins.floor);
 }
 
 /** Whether the owner, in another process, has removed a file since it was listed. */

@@ -21,7 +21,7 @@ export interface FollowerParts {
   /** That of the source. */
   readonly log: OpenedLog;
   readonly present: Present;
-  readonly states: PastStates;
+  readonly states: PastStates<FoldSource>;
   readonly work: Work;
   /** ms between two looks; 0 for none but those asked for. */
   readonly refreshMs: number;

@@ -4,7 +4,7 @@
 import type { LogRecord } from "@tidemark/wal";
 import { checkProperties, checkSignal } from "./arguments.js";
 import { type Entry, hasExpired } from "./entry.js";
-import { type FoldSource, openBase, withBase } from "./fold.js";
+import { type FoldSource, hold, openBase, withBase } from "./fold.js";
 import type { Key } from "./keys.js";
 import type { SnapshotFile } from "./layout.js";
 import type { Operation } from "./operations.js";
@@ -71,14 +71,15 @@ export async function* versionsOf<V, K extends Key>(
   now: number,
   signal: AbortSignal,
 ): AsyncGenerator<Version<V>, void, void> {
-  const { source, keys } = past;
-  const release = source.pins.hold(source.log.startOffset);
+  const { keys } = past;
+  const { held: source, release } = hold(past.source);
+  const held = { ...past, source };
   try {
     const pace = new Pace(signal);
-    const first = from === undefined ? await earliest(past) : await findPast(past, from, now);
-    const last = to === undefined ? shownEnd(past) - 1 : (await findPast(past, to, now)).offset;
+    const first = from === undefined ? await earliest(held) : await findPast(held, from, now);
+    const last = to === undefined ? shownEnd(held) - 1 : (await findPast(held, to, now)).offset;
     if (first === undefined || first.offset > last) return;
-    for await (const { offset, time, entry } of changesOfKey(past, key, first, last, pace)) {
+    for await (const { offset, time, entry } of changesOfKey(held, key, first, last, pace)) {
       if (entry === undefined) yield { offset, time, deleted: true };
       else {
         const value = readBack<V>(entry, keys, { key });

@@ -6,7 +6,7 @@ import { checkCallable, checkProperties, checkSignal } from "./arguments.js";
 import { type BackupJob, makeBackup } from "./backup.js";
 import type { BackupReport, MadeBackup } from "./backup-report.js";
 import { abandon, checkDestination, temporaryName } from "./destination.js";
-import { type FoldSource, firstOffset } from "./fold.js";
+import { type FoldSource, firstOffset, holding } from "./fold.js";
 import type { FoldProgress } from "./fold-to-file.js";
 import { Pace } from "./pace.js";
 import { historyStats } from "./stats.js";
@@ -45,19 +45,16 @@ export async function backUp(
   signal: AbortSignal,
 ): Promise<BackupReport> {
   const startMs = performance.now();
-  const release = source.pins.hold(firstOffset(source));
-  try {
+  return await holding(source, async (held) => {
     await checkDestination(source.fileSystem, directory, destination);
     const endOffset = await settle();
     const temporary = temporaryName(destination);
-    const job = { source, endOffset, destination, temporary, segmentBytes, createdAt: now };
+    const job = { source: held, endOffset, destination, temporary, segmentBytes, createdAt: now };
     const made =
       (await makeInThread(job, onProgress, signal)) ??
       (await makeBackup(job, { pace: new Pace(signal), onProgress }));
     return { ...made, durationMs: performance.now() - startMs };
-  } finally {
-    release();
-  }
+  });
 }
 
 /** Undefined where there can be no thread, or it is not worth its start. */
@@ -71,7 +68,7 @@ async function makeInThread(
   if (fileSystem !== nodeFileSystem || log.directory === undefined) return undefined;
   const { snapshotBytes } = historyStats(source, job.endOffset);
   if (log.bytesFrom(log.startOffset) + snapshotBytes < THREAD_BYTES_MIN) return undefined;
-  const files = { log: log.directory, snapshots, keys };
+  const files = { log: log.directory, snapshots, keys, heldFrom: firstOffset(source) };
   try {
     const task = { kind: "backup", ...files, ...plain, temporary } as const;
     const result = await askThread(task, { signal, onProgress });

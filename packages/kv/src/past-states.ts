@@ -22,8 +22,8 @@ export interface KeptLimits {
 
 const LIMITS: KeptLimits = { count: 4, bytes: 64 * 1024 * 1024 };
 
-/** Builds the state whose last commit has this offset. */
-export type Build = (offset: number, signal: AbortSignal) => Promise<PastState>;
+/** Builds the state whose last commit has this offset, from what it is made of. */
+export type Build<S> = (offset: number, signal: AbortSignal, source: S) => Promise<PastState>;
 
 /** A state being built, for all who wait for it; ended when nobody does any more. */
 interface Building {
@@ -37,22 +37,22 @@ interface Held extends Omit<PastState, "state"> {
   readonly state: WeakRef<State>;
 }
 
-export class PastStates {
-  readonly #build: Build;
+export class PastStates<S> {
+  readonly #build: Build<S>;
   readonly #limits: KeptLimits;
   readonly #building = new Map<number, Building>();
   readonly #held = new Map<number, Held>();
   /** The one that was asked for longest ago first. */
   readonly #kept = new Map<number, PastState>();
 
-  constructor(build: Build, limits = LIMITS) {
+  constructor(build: Build<S>, limits = LIMITS) {
     this.#build = build;
     this.#limits = limits;
   }
 
   /** Rejects with the signal's reason, which ends nobody else's waiting, or as building does. */
-  async get(offset: number, signal: AbortSignal): Promise<PastState> {
-    const found = this.#find(offset) ?? (await this.#wait(offset, signal));
+  async get(offset: number, signal: AbortSignal, source: S): Promise<PastState> {
+    const found = this.#find(offset) ?? (await this.#wait(offset, signal, source));
     this.#keep(offset, found);
     return found;
   }
@@ -69,8 +69,8 @@ export class PastStates {
     return held && state && { ...held, state };
   }
 
-  async #wait(offset: number, signal: AbortSignal): Promise<PastState> {
-    const building = this.#building.get(offset) ?? this.#begin(offset);
+  async #wait(offset: number, signal: AbortSignal, source: S): Promise<PastState> {
+    const building = this.#building.get(offset) ?? this.#begin(offset, source);
     building.waiting += 1;
     try {
       return await unlessAborted(building.built, signal);
@@ -80,9 +80,9 @@ export class PastStates {
     }
   }
 
-  #begin(offset: number): Building {
+  #begin(offset: number, source: S): Building {
     const ending = new AbortController();
-    const building = { built: this.#build(offset, ending.signal), ending, waiting: 0 };
+    const building = { built: this.#build(offset, ending.signal, source), ending, waiting: 0 };
     this.#building.set(offset, building);
     return building;
   }

@@ -1,7 +1,7 @@
 // Going back: from a target to the state that it means.
 
 import { checkProperties, checkSignal } from "./arguments.js";
-import { type FoldSource, fold, loadState } from "./fold.js";
+import { type FoldSource, fold, holding, loadState } from "./fold.js";
 import type { Key, KeyCodec } from "./keys.js";
 import { unlessCut } from "./moving-window.js";
 import { Pace } from "./pace.js";
@@ -28,8 +28,8 @@ export interface PastSource<K extends Key> {
   readonly present: Present;
   readonly keys: KeyCodec<K>;
   readonly readOnly: boolean;
-  /** States that were built, of the source. */
-  readonly states: PastStates;
+  /** States that were built. */
+  readonly states: PastStates<FoldSource>;
 }
 
 /** The state that a target means, once it is durable. `now` is the time in ms that a time may not exceed. */
@@ -39,7 +39,9 @@ export async function viewOfPast<V, K extends Key>(
   now: number,
   signal: AbortSignal,
 ): Promise<View<V, K>> {
-  return await pinned(past, async () => viewAt(past, await findPast(past, target, now), signal));
+  return await pinned(past, async (held) =>
+    viewAt(held, await findPast(held, target, now), signal),
+  );
 }
 
 /**
@@ -47,16 +49,12 @@ export async function viewOfPast<V, K extends Key>(
  * it is run again.
  */
 export async function pinned<K extends Key, T>(
-  { source, readOnly }: PastSource<K>,
-  run: () => Promise<T>,
+  past: PastSource<K>,
+  run: (held: PastSource<K>) => Promise<T>,
 ): Promise<T> {
-  if (readOnly) return await unlessCut(source, () => run());
-  const release = source.pins.hold(source.log.startOffset);
-  try {
-    return await run();
-  } finally {
-    release();
-  }
+  const { source, readOnly } = past;
+  if (readOnly) return await unlessCut(source, () => run(past));
+  return await holding(source, (held) => run({ ...past, source: held }));
 }
 
 /** Finds what a target means, once that is durable. Rejects as `Database.at` says. */
@@ -86,13 +84,13 @@ async function viewAt<V, K extends Key>(
     const { time: commitTime } = log.read(offset);
     return new View(present.state.fork(), keys, offset, time ?? commitTime);
   }
-  const built = await states.get(offset, signal);
+  const built = await states.get(offset, signal, source);
   return new View(built.state, keys, offset, time ?? built.time);
 }
 
-/** The states of the past that are shared. */
-export function pastStates(source: FoldSource): PastStates {
-  return new PastStates(async (offset, signal) => {
+/** The states of the past that are shared. Who asks for one holds what it is built from. */
+export function pastStates(): PastStates<FoldSource> {
+  return new PastStates(async (offset, signal, source) => {
     const pace = new Pace(signal);
     const { result, time } = await fold(source, offset + 1, { pace }, loadState);
     return { state: result.state, bytes: result.bytes, time };

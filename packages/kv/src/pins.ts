@@ -1,8 +1,6 @@
 // Offsets of the log that someone reads: a view that is being built, a backup, a feed of changes. Retention removes
 // nothing at or above the lowest of them, neither records nor the snapshot files that end there.
 
-import { assert } from "./errors.js";
-
 export class Pins {
   readonly #held = new Set<{ readonly offset: number }>();
   #floor = 0;
@@ -23,14 +21,13 @@ export class Pins {
     return lowest;
   }
 
-  /** Nobody is to begin to read below this offset: what is there is being removed. */
+  /** Nobody is to begin to read below this offset: what is there goes, once those are done who read it already. */
   get floor(): number {
     return this.#floor;
   }
 
-  /** Raises the floor; nothing below is held. */
+  /** Raises the floor, also above what is held: those who always come before the last has left must not keep it for ever. */
   closeBelow(offset: number): void {
-    assert(this.lowest >= offset, "nothing is removed that someone reads");
     this.#floor = Math.max(this.#floor, offset);
   }
 }

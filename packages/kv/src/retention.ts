@@ -3,7 +3,8 @@
 // Invariant: at each step, on disk as well, there are a sound snapshot file at the beginning of the window and all of
 // the log after it, and a newer sound one. So every commit of the window can be rebuilt, and the present without its newest file.
 
-import type { FoldSource } from "./fold.js";
+import { assert } from "./errors.js";
+import { type FoldSource, firstOffset } from "./fold.js";
 import { listSnapshots, type SnapshotFile, unlinkIfThere } from "./layout.js";
 import { SoundFiles } from "./sound-files.js";
 import { thinnedOut } from "./thinning.js";
@@ -34,9 +35,23 @@ export class Retention {
   /** Removes what is older than the window; nothing that is pinned. Not to be called while it runs, or a checkpoint does. */
   async apply(signal: AbortSignal): Promise<void> {
     const files = await this.#usableFiles();
-    const base = await this.#newBase(files, signal);
-    if (base !== undefined) await this.#cutBelow(base, files);
+    await this.#cut(files, signal);
     await this.#thinOut(signal);
+  }
+
+  async #cut(files: readonly SnapshotFile[], signal: AbortSignal): Promise<void> {
+    const { fileSystem, snapshots, pins } = this.#source;
+    const wanted = await this.#newBase(files, this.#windowStart(files), signal);
+    if (wanted === undefined || !this.#mayCut) return;
+    // Whoever renamed it may have died, or failed, before its name was durable. After a sync that fails nobody knows.
+    this.#mayCut = false;
+    await fileSystem.syncDirectory(snapshots);
+    this.#mayCut = true;
+    // Who reads what lies below is left to it, and nobody else begins there: so that is over one day.
+    pins.closeBelow(wanted.endOffset);
+    const highest = Math.min(wanted.endOffset, pins.lowest);
+    const base = await this.#newBase(files, highest, signal);
+    if (base !== undefined) await this.#cutBelow(base, files);
   }
 
   /** Newest first. */
@@ -46,13 +61,13 @@ export class Retention {
     return files.filter(({ endOffset }) => endOffset >= log.startOffset);
   }
 
-  /** The newest sound file at which the window may begin, which there is a newer sound one than; undefined if there is none. */
+  /** The newest sound file that ends at or below an offset, which there is a newer sound one than; undefined if there is none. */
   async #newBase(
     files: readonly SnapshotFile[],
+    highest: number,
     signal: AbortSignal,
   ): Promise<SnapshotFile | undefined> {
-    const { log, pins } = this.#source;
-    const highest = Math.min(this.#windowStart(files), pins.lowest);
+    const { log } = this.#source;
     const candidates = files.filter(
       ({ endOffset }) => endOffset <= highest && endOffset > log.startOffset,
     );
@@ -84,16 +99,9 @@ export class Retention {
   }
 
   async #cutBelow(base: SnapshotFile, files: readonly SnapshotFile[]): Promise<void> {
-    const { fileSystem, snapshots, log, pins } = this.#source;
-    if (!this.#mayCut) return;
-    // Whoever renamed it may have died, or failed, before its name was durable. After a sync that fails nobody knows.
-    this.#mayCut = false;
-    await fileSystem.syncDirectory(snapshots);
-    this.#mayCut = true;
+    const { log, pins } = this.#source;
     const { endOffset } = base;
-    // Someone may have begun to read since.
-    if (pins.lowest < endOffset) return;
-    pins.closeBelow(endOffset);
+    assert(pins.lowest >= endOffset, "nothing is removed that someone reads");
     // A crash from here on leaves files that are of no use, which the next opening or retention removes.
     await log.truncateBefore(endOffset);
     await this.#unlink(files.filter((file) => file.endOffset < endOffset));
@@ -102,10 +110,11 @@ export class Retention {
   /** Where files outweigh the log behind the first of them, those between go that are closest to others. */
   async #thinOut(signal: AbortSignal): Promise<void> {
     const { fileSystem, log, pins } = this.#source;
-    const files = await this.#usableFiles();
+    const first = firstOffset(this.#source);
+    const files = (await this.#usableFiles()).filter(({ endOffset }) => endOffset >= first);
     const sized = files.map((file) => ({ ...file, size: fileSystem.sizeSync(file.path) }));
     const bytes = (endOffset: number) => log.bytesFrom(endOffset);
-    const superfluous = thinnedOut(sized, bytes, log.startOffset > 0);
+    const superfluous = thinnedOut(sized, bytes, first > 0);
     const removable = superfluous.filter(({ endOffset }) => endOffset < pins.lowest);
     if (removable.length === 0 || !(await this.#isReadable(files, signal))) return;
     await this.#unlink(removable);
@@ -114,7 +123,7 @@ export class Retention {
   /** Whether the state can be built without those between: from the log's beginning, or from a sound file there. */
   async #isReadable(files: readonly SnapshotFile[], signal: AbortSignal): Promise<boolean> {
     const oldest = files.at(-1);
-    if (this.#source.log.startOffset === 0) return true;
+    if (firstOffset(this.#source) === 0) return true;
     return oldest !== undefined && (await this.#sound.isSound(oldest, signal));
   }
 

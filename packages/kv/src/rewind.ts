@@ -56,7 +56,9 @@ export async function rewindTo<K extends Key>(
   }
   const notes = new Notes(past.present);
   try {
-    const before = await pinned(past, () => beforeOf(past, target, now, notes, new Pace(signal)));
+    const before = await pinned(past, (held) =>
+      beforeOf(held, target, now, notes, new Pace(signal)),
+    );
     signal.throwIfAborted();
     return await settle(before.concat(notes.besides(before)));
   } finally {

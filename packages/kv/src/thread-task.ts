@@ -39,6 +39,8 @@ export interface BackupTask {
   readonly keys: KeyKind;
   readonly endOffset: number;
   readonly createdAt: number;
+  /** From this offset on its owner holds everything, until the thread has ended. */
+  readonly heldFrom: number;
   /** As of a backup's job. */
   readonly destination: string;
   readonly temporary: string;

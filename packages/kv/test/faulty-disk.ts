@@ -44,6 +44,7 @@ interface Fault {
 
 interface Gate {
   readonly filter: CallFilter;
+  readonly once: boolean;
   readonly reach: () => void;
   readonly released: Promise<void>;
 }
@@ -86,8 +87,11 @@ export class FaultyDisk {
     };
   }
 
-  /** From now on these calls wait, where they are asynchronous. */
-  hold(filter: CallFilter): { readonly reached: Promise<void>; readonly release: () => void } {
+  /** From now on these calls wait, or the next of them alone, where they are asynchronous. */
+  hold(
+    filter: CallFilter,
+    { once = false } = {},
+  ): { readonly reached: Promise<void>; readonly release: () => void } {
     let reach: () => void = () => undefined;
     let release: () => void = () => undefined;
     const reached = new Promise<void>((resolve) => {
@@ -96,13 +100,18 @@ export class FaultyDisk {
     const released = new Promise<void>((resolve) => {
       release = resolve;
     });
-    const gate = { filter, reach, released };
+    const gate = { filter, once, reach, released };
     this.#gates.push(gate);
     const open = () => {
-      this.#gates.splice(this.#gates.indexOf(gate), 1);
+      this.#remove(gate);
       release();
     };
     return { reached, release: open };
+  }
+
+  #remove(gate: Gate): void {
+    const at = this.#gates.indexOf(gate);
+    if (at >= 0) this.#gates.splice(at, 1);
   }
 
   count(filter: CallFilter): number {
@@ -141,6 +150,7 @@ export class FaultyDisk {
   async #run(made: Call, run: () => unknown): Promise<unknown> {
     const { call, file } = made;
     for (const gate of this.#gates.filter(({ filter }) => matches(filter, call, file))) {
+      if (gate.once) this.#remove(gate);
       gate.reach();
       await gate.released;
     }

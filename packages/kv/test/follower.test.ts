@@ -232,7 +232,7 @@ describe("a follower", () => {
     };
     const present = new Present(new State(), log, 0);
     const work = new Work();
-    const states = pastStates(source);
+    const states = pastStates();
     const report = () => undefined;
     const parts = { source, log, present, states, work, refreshMs: 0, report };
     const follower = new Follower(parts);

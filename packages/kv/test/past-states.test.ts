@@ -23,7 +23,7 @@ function setUp(limits?: { count: number; bytes: number }) {
   /** Asks for a state, which is built at once if it has to be; says whether it was. */
   const ask = async (offset: number, bytes?: number) => {
     const before = builds.length;
-    const asked = states.get(offset, never);
+    const asked = states.get(offset, never, undefined);
     builds[before]?.finish(bytes);
     await asked;
     return builds.length > before;
@@ -34,7 +34,11 @@ function setUp(limits?: { count: number; bytes: number }) {
 describe("states that are asked for", () => {
   test("together are built once", async () => {
     const { builds, states } = setUp();
-    const both = [states.get(7, never), states.get(7, never), states.get(8, never)];
+    const both = [
+      states.get(7, never, undefined),
+      states.get(7, never, undefined),
+      states.get(8, never, undefined),
+    ];
     expect(builds.map(({ offset }) => offset)).toEqual([7, 8]);
     for (const { finish } of builds) finish();
     const [first, second, other] = await Promise.all(both);
@@ -45,22 +49,25 @@ describe("states that are asked for", () => {
   test("go on for the others when one gives up, and end when all have", async () => {
     const { builds, states } = setUp();
     const [one, other] = [new AbortController(), new AbortController()];
-    const [given, going] = [states.get(7, one.signal), states.get(7, other.signal)];
+    const [given, going] = [
+      states.get(7, one.signal, undefined),
+      states.get(7, other.signal, undefined),
+    ];
     one.abort(new Error("one"));
     await expect(given).rejects.toThrow("one");
     expect(builds[0]?.signal.aborted).toBe(false);
-    const late = states.get(7, never);
+    const late = states.get(7, never, undefined);
     builds[0]?.finish();
     expect((await going).state).toBe((await late).state);
 
-    const alone = states.get(9, other.signal);
+    const alone = states.get(9, other.signal, undefined);
     other.abort(new Error("other"));
     await expect(alone).rejects.toThrow("other");
     expect(builds[1]?.signal.aborted).toBe(true);
-    const next = states.get(9, never);
+    const next = states.get(9, never, undefined);
     builds[2]?.finish();
     expect((await next).time).toBe(9);
-    await expect(states.get(10, other.signal)).rejects.toThrow("other");
+    await expect(states.get(10, other.signal, undefined)).rejects.toThrow("other");
   });
 
   test("are kept for a while, those asked for last, up to a count and to bytes", async () => {
@@ -76,8 +83,8 @@ describe("states that are asked for", () => {
 
   test("are built anew where building failed", async () => {
     const states = new PastStates((offset) => Promise.reject(new Error(`no ${offset}`)));
-    await expect(states.get(1, never)).rejects.toThrow("no 1");
-    await expect(states.get(1, never)).rejects.toThrow("no 1");
+    await expect(states.get(1, never, undefined)).rejects.toThrow("no 1");
+    await expect(states.get(1, never, undefined)).rejects.toThrow("no 1");
   });
 });
 
