@@ -1,5 +1,6 @@
 // The checkpoints of one opening: those that are asked for and those that are due by themselves, one after the other,
-// and retention after each. What is due is decided by bytes of log, at commits and at opening, never by time.
+// and retention after each. What is due is decided by bytes of log, at commits and at opening; and where history is
+// to go by age, by that, now and then: what is hardly written to would otherwise keep it for ever.
 
 import { type CheckpointOptions, type CheckpointReport, checkpoint } from "./checkpoint.js";
 import type { FoldSource } from "./fold.js";
@@ -9,6 +10,9 @@ import type { Work } from "./work.js";
 
 /** The most that a record adds in the log to its payload: the header of a batch of its own, and its length. */
 const RECORD_OVERHEAD = 52;
+
+/** Between two looks at the age of the log: no more than one checkpoint comes of age in this time. */
+const AGE_LOOK_MS = 60_000;
 
 export interface CheckpointsParts {
   readonly source: FoldSource;
@@ -37,6 +41,7 @@ export class Checkpoints {
   /** Retention waits. */
   #retaining = false;
   #stopped = false;
+  #ageTimer: NodeJS.Timeout | undefined;
 
   constructor(parts: CheckpointsParts) {
     this.#parts = parts;
@@ -55,13 +60,15 @@ export class Checkpoints {
     if (this.#bytes >= this.#parts.checkpointBytes) this.#beginIfDue();
   }
 
-  /** What is due right after opening. */
+  /** What is due right after opening, and with time. */
   opened(): void {
     this.#beginIfDue();
     this.#retainSoon();
+    if (!this.#parts.retention.goesByAge) return;
+    this.#ageTimer = setInterval(() => this.#beginIfDue(), AGE_LOOK_MS).unref();
   }
 
-  /** Begins one if there is enough log behind the newest snapshot file; what goes wrong is reported. */
+  /** Begins one if there is enough log behind the newest snapshot file, or old enough; what goes wrong is reported. */
   #beginIfDue(): void {
     if (this.#begun || this.#stopped) return;
     this.#begun = true;
@@ -71,6 +78,7 @@ export class Checkpoints {
   /** None begins by itself from now on. */
   stop(): void {
     this.#stopped = true;
+    clearInterval(this.#ageTimer);
   }
 
   async #runIfDue(): Promise<void> {
@@ -88,9 +96,10 @@ export class Checkpoints {
   }
 
   async #checkpointIfDue(signal: AbortSignal): Promise<void> {
-    const { source, checkpointBytes } = this.#parts;
+    const { source, checkpointBytes, retention } = this.#parts;
     this.#bytes = source.log.bytesFrom(this.#countedFrom);
-    if (this.#bytes >= checkpointBytes) await this.#checkpoint({}, signal);
+    const isAged = retention.isAgedFrom(this.#countedFrom);
+    if (isAged || this.#bytes >= checkpointBytes) await this.#checkpoint({}, signal);
   }
 
   async #checkpoint(options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {

@@ -37,7 +37,8 @@ export interface DatabaseOptions {
   readonly log?: DatabaseLogOptions | undefined;
   /**
    * Bytes of log behind the newest snapshot file at which the next one is written, in the background, at a commit or right
-   * after opening; at least 1, or `Infinity` for never. Default 64 MiB. Opening replays at most about as much.
+   * after opening; at least 1, or `Infinity` for never. Default 64 MiB. Opening replays at most about as much. With a
+   * `history.maxAgeMs`, one is also written once the log behind the newest is older than that.
    */
   readonly checkpointBytes?: number | undefined;
   /**

@@ -86,11 +86,21 @@ export class Retention {
   #windowStart(files: readonly SnapshotFile[]): number {
     const { log } = this.#source;
     const { maxBytes, maxAgeMs } = this.#limits;
-    const youngFrom = maxAgeMs === Number.POSITIVE_INFINITY ? 0 : this.#firstYoungerThan(maxAgeMs);
+    const youngFrom = this.goesByAge ? this.#firstYoungerThan(maxAgeMs) : 0;
     const found = files.find(
       ({ endOffset }) => endOffset <= youngFrom || log.bytesFrom(endOffset) >= maxBytes,
     );
     return found?.endOffset ?? 0;
+  }
+
+  /** Whether the log from this offset on begins with what is older than the window, though no snapshot file ends behind that. */
+  isAgedFrom(offset: number): boolean {
+    return this.goesByAge && this.#firstYoungerThan(this.#limits.maxAgeMs) > offset;
+  }
+
+  /** Whether what is old enough may go, however little there is. */
+  get goesByAge(): boolean {
+    return this.#limits.maxAgeMs !== Number.POSITIVE_INFINITY;
   }
 
   #firstYoungerThan(ageMs: number): number {

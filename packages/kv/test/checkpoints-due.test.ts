@@ -2,8 +2,9 @@
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { type Database, type DatabaseReport, Database as Databases } from "@tidemark/kv";
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { changingCalls, FaultyDisk } from "./faulty-disk.js";
 import {
   contents,
@@ -103,6 +104,73 @@ describe("a checkpoint comes by itself", () => {
     expect(reports).toEqual([]);
     const left = readdirSync(join(db.directory, "snapshots"));
     expect(left.filter((name) => name.endsWith(".new"))).toEqual([]);
+  });
+});
+
+describe("where history goes by age", () => {
+  const HOUR = 3_600_000;
+
+  beforeEach(() => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval"] });
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  async function aging() {
+    const time = { now: 1_000 * HOUR };
+    const disk = new FaultyDisk();
+    const log = { ...on(disk).log, segmentBytes: 4096, clock: () => time.now };
+    const history = { maxAgeMs: HOUR };
+    const db = await openDatabase(freshPath(), { log, history });
+    /** Commits, one every so often. */
+    const writeEvery = async (ms: number, count: number) => {
+      for (let n = 0; n < count; n++) {
+        time.now += ms;
+        await write(db, 1);
+      }
+    };
+    return { db, disk, time, writeEvery };
+  }
+
+  test("what is hardly written to gets one for what is old enough, so that it goes", async () => {
+    const { db, disk, writeEvery } = await aging();
+    for (let round = 1; round <= 4; round++) {
+      await writeEvery(HOUR / 10, 20);
+      vi.advanceTimersByTime(60_000);
+      await expect.poll(() => db.stats().snapshotOffset).toBe(db.endOffset);
+    }
+    expect(snapshots(disk)).toEqual({ made: 4, named: 4 });
+    await expect.poll(() => db.stats().history.first).toBe(59);
+    expect(db.stats().log.startOffset).toBeGreaterThan(40);
+  });
+
+  test("what is young, or idle, is left alone", async () => {
+    const { db, disk, time, writeEvery } = await aging();
+    await writeEvery(HOUR / 30, 20);
+    vi.advanceTimersByTime(60_000);
+    await setImmediate();
+    await write(db, 1);
+    // One that had come by itself would have been another.
+    await settle(db);
+    expect(snapshots(disk).made).toBe(1);
+    for (let look = 0; look < 5; look++) {
+      time.now += HOUR;
+      vi.advanceTimersByTime(60_000);
+      await settle(db);
+    }
+    expect(snapshots(disk).made).toBe(1);
+    expect(db.stats().history.first).toBe(0);
+  });
+
+  test("nothing looks any more once it is closed, nor where history goes by size alone", async () => {
+    const { db } = await aging();
+    expect(vi.getTimerCount()).toBe(1);
+    await db.close();
+    expect(vi.getTimerCount()).toBe(0);
+    await openDatabase();
+    expect(vi.getTimerCount()).toBe(0);
   });
 });
 
