@@ -1,15 +1,30 @@
-// What the system says of a process: memory and bytes written (Linux).
+// What the system says of a process and of a disk (Linux).
 
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 
 /** Bytes of memory that a process holds. */
 export function residentBytes(pid: number): number {
   return field(`/proc/${pid}/status`, /^VmRSS:\s+(\d+) kB$/m) * 1024;
 }
 
-/** Bytes that a process, with all of its threads, has caused to be written to the disk. */
-export function writtenBytes(pid: number): number {
-  return field(`/proc/${pid}/io`, /^write_bytes: (\d+)$/m);
+const SECTOR_BYTES = 512;
+/** Index of the sectors written among the fields of a device's statistics (Documentation/block/stat.rst). */
+const SECTORS_WRITTEN = 6;
+
+/**
+ * Bytes written to the disk that a directory is on, by whomever, the file system's journal among them. What /proc has of a
+ * process counts a large folio whole when a sector of it is written, which is many times as much as goes to the disk.
+ */
+export function writtenBytes(directory: string): number {
+  const fields = readFileSync(deviceStatistics(directory), "utf8").trim().split(/\s+/);
+  return Number(fields[SECTORS_WRITTEN]) * SECTOR_BYTES;
+}
+
+function deviceStatistics(directory: string): string {
+  const { dev } = statSync(directory);
+  // As gnu_dev_major and gnu_dev_minor take it apart, below 2^32.
+  const [major, minor] = [(dev >>> 8) & 0xfff, (dev & 0xff) | ((dev >>> 12) & 0xfff00)];
+  return `/sys/dev/block/${major}:${minor}/stat`;
 }
 
 function field(file: string, pattern: RegExp): number {
@@ -24,6 +39,14 @@ export function collectGarbage(): void {
   globalThis.gc();
 }
 
-export function hasProcessFigures(): string | undefined {
+/** Why nothing is told of the disk that a directory is on; undefined if it is. */
+export function diskMissing(directory: string): string | undefined {
+  return existsSync(deviceStatistics(directory))
+    ? undefined
+    : "the system tells nothing of this disk";
+}
+
+/** Why nothing is told of processes; undefined if it is. */
+export function processFiguresMissing(): string | undefined {
   return process.platform === "linux" ? undefined : "only Linux tells this";
 }

@@ -19,7 +19,7 @@ export async function runRounds(scenario: Scenario, course: Course): Promise<Rou
   const missing = new Map<string, string>();
   const measured = new Map<string, Measured[]>();
   for (const [system, { missing: reason }] of Object.entries(scenario.systems)) {
-    const why = reason?.();
+    const why = reason?.(course.directory);
     if (why === undefined) measured.set(system, []);
     else missing.set(system, why);
   }

@@ -16,8 +16,8 @@ export interface System {
   prepare?(place: Place): Promise<void>;
   /** Throws where it turns out that the system does not hold what was written. */
   measure(place: Place): Promise<Measured>;
-  /** Why it cannot take part on this machine; undefined if it can. */
-  missing?(): string | undefined;
+  /** Why it cannot take part on this machine, with files in this directory; undefined if it can. */
+  missing?(directory: string): string | undefined;
 }
 
 /** What Tidemark's median has to reach. */

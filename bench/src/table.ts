@@ -65,10 +65,11 @@ function figureRow(figure: Figure, results: readonly Result[]): string[] {
   const verdicts = judge(figure, results).map(
     ({ goal, actual, reached }) => `${goal}: ${reached ? actual : `**${actual}**`}`,
   );
-  const { median, min, max } = tidemark;
+  const { median, min, max, rounds } = tidemark;
+  const spread = rounds > 1 ? ` (${amount(min)} to ${amount(max)})` : "";
   const cells = [
     `${figure.title}, ${figure.unit}`,
-    `${amount(median)} (${amount(min)} to ${amount(max)})`,
+    `${amount(median)}${spread}`,
     others.join(" · "),
     verdicts.join(" · "),
   ];

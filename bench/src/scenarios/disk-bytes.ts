@@ -3,7 +3,7 @@
 import { Log } from "@tidemark/wal";
 import type { OpenJournal } from "../journal.js";
 import { RECORD_BYTES, recordAt } from "../material.js";
-import { hasProcessFigures, writtenBytes } from "../process-figures.js";
+import { diskMissing, writtenBytes } from "../process-figures.js";
 import { duration, type Scenario, type System, TIDEMARK, verify } from "../scenario.js";
 import { openLevelJournal } from "../systems/level.js";
 import { openLmdbJournal } from "../systems/lmdb.js";
@@ -13,16 +13,16 @@ import { runWriters } from "../writers.js";
 const WRITERS = 64;
 
 const tidemark: System = {
-  missing: hasProcessFigures,
+  missing: diskMissing,
   async measure(place) {
     const { warmMs, measureMs } = duration(place);
     const log = await Log.open(place.directory);
     const append = (number: number) => log.append(recordAt(number));
     const warm = await runWriters(WRITERS, warmMs, 0, append);
-    const [before, zerosBefore] = [writtenBytes(process.pid), log.stats().zerosWritten];
+    const [before, zerosBefore] = [writtenBytes(place.directory), log.stats().zerosWritten];
     const { count } = await runWriters(WRITERS, measureMs, warm.count, append);
     const appended = count * RECORD_BYTES;
-    const written = writtenBytes(process.pid) - before;
+    const written = writtenBytes(place.directory) - before;
     const zeros = log.stats().zerosWritten - zerosBefore;
     verify(log.endOffset === warm.count + count, `${count} records`);
     await log.close();
@@ -32,15 +32,15 @@ const tidemark: System = {
 
 function peer(open: OpenJournal): System {
   return {
-    missing: hasProcessFigures,
+    missing: diskMissing,
     async measure(place) {
       const { warmMs, measureMs } = duration(place);
       const journal = await open(place.directory, true);
       const append = (number: number) => journal.append(recordAt(number));
       const warm = await runWriters(WRITERS, warmMs, 0, append);
-      const before = writtenBytes(process.pid);
+      const before = writtenBytes(place.directory);
       const { count } = await runWriters(WRITERS, measureMs, warm.count, append);
-      const written = writtenBytes(process.pid) - before;
+      const written = writtenBytes(place.directory) - before;
       const found = await journal.count();
       verify(found === warm.count + count, `${found} records`);
       await journal.close();

@@ -4,7 +4,7 @@ import { Database } from "@tidemark/kv";
 import { Log } from "@tidemark/wal";
 import { appendSome } from "../log-filling.js";
 import { chance, keyAt, recordAt, type Value, valueAt } from "../material.js";
-import { collectGarbage, hasProcessFigures, residentBytes } from "../process-figures.js";
+import { collectGarbage, processFiguresMissing, residentBytes } from "../process-figures.js";
 import {
   duration,
   type Figure,
@@ -100,7 +100,7 @@ function appending(countIn: (place: Place) => number): System {
 
 /** Memory after all appends, as a multiple of that after a tenth of them. */
 const retaining: System = {
-  missing: hasProcessFigures,
+  missing: processFiguresMissing,
   async measure(place) {
     const count = place.quick ? 1_000_000 : 100_000_000;
     const retention = { maxBytes: 128 * 2 ** 20 };

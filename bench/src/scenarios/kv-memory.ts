@@ -2,7 +2,7 @@
 
 import { setTimeout } from "node:timers/promises";
 import { keyAt, scattered, valueAt } from "../material.js";
-import { collectGarbage, residentBytes } from "../process-figures.js";
+import { collectGarbage, processFiguresMissing, residentBytes } from "../process-figures.js";
 import { type Place, type Scenario, type System, TIDEMARK, verify } from "../scenario.js";
 import type { OpenStore, Store } from "../store.js";
 import { openMemoryLevel } from "../systems/level.js";
@@ -38,6 +38,7 @@ async function settled(pid: number): Promise<number> {
 
 function inProcess(open: OpenStore): System {
   return {
+    missing: processFiguresMissing,
     async measure(place) {
       const store = await open(place.directory, false);
       const before = await settled(process.pid);
@@ -51,7 +52,7 @@ function inProcess(open: OpenStore): System {
 
 /** Without an append-only file, which would be held in memory for a while. */
 const redis: System = {
-  missing: redisMissing,
+  missing: () => processFiguresMissing() ?? redisMissing(),
   async measure(place) {
     const server = await RedisServer.start(place.directory, ["--save", "", "--appendonly", "no"]);
     const before = await settled(server.pid);
