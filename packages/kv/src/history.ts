@@ -7,6 +7,7 @@ import { type Entry, hasExpired } from "./entry.js";
 import { type FoldSource, hold, openBase, withBase } from "./fold.js";
 import type { Key } from "./keys.js";
 import type { SnapshotFile } from "./layout.js";
+import { eachUnlessCut } from "./moving-window.js";
 import type { Operation } from "./operations.js";
 import { Pace } from "./pace.js";
 import { findPast, type PastSource, shownEnd } from "./past.js";
@@ -67,25 +68,37 @@ export function resolveHistory(range: HistoryRange): ResolvedHistory {
 export async function* versionsOf<V, K extends Key>(
   past: PastSource<K>,
   key: string,
-  { from, to }: ResolvedHistory,
+  range: ResolvedHistory,
   now: number,
   signal: AbortSignal,
 ): AsyncGenerator<Version<V>, void, void> {
-  const { keys } = past;
+  const { source, keys, readOnly } = past;
+  const pace = new Pace(signal);
+  const changes = () => changesInRange(past, key, range, now, pace);
+  const steps = readOnly ? eachUnlessCut(source, changes) : changes();
+  for await (const { offset, time, entry } of steps) {
+    if (entry === undefined) yield { offset, time, deleted: true };
+    else {
+      const value = readBack<V>(entry, keys, { key });
+      yield { offset, time, deleted: false, value, expiry: entry.expiry };
+    }
+  }
+}
+
+async function* changesInRange<K extends Key>(
+  past: PastSource<K>,
+  key: string,
+  { from, to }: ResolvedHistory,
+  now: number,
+  pace: Pace,
+): AsyncGenerator<KeyChange, void, void> {
   const { held: source, release } = hold(past.source);
   const held = { ...past, source };
   try {
-    const pace = new Pace(signal);
     const first = from === undefined ? await earliest(held) : await findPast(held, from, now);
     const last = to === undefined ? shownEnd(held) - 1 : (await findPast(held, to, now)).offset;
     if (first === undefined || first.offset > last) return;
-    for await (const { offset, time, entry } of changesOfKey(held, key, first, last, pace)) {
-      if (entry === undefined) yield { offset, time, deleted: true };
-      else {
-        const value = readBack<V>(entry, keys, { key });
-        yield { offset, time, deleted: false, value, expiry: entry.expiry };
-      }
-    }
+    yield* changesOfKey(held, key, first, last, pace);
   } finally {
     release();
   }

@@ -22,13 +22,47 @@ export async function unlessCut<T>(
     try {
       return await run(attempt);
     } catch (error) {
-      // A read that fails has made the log look for its start anew.
-      if (!mayBeCut(error) || (await firstOf(source)) === before) throw error;
-      if (attempt < ATTEMPTS_MAX) continue;
-      const message = "history was cut again and again while it was read";
-      throw new DatabaseError("KV_TARGET_OUT_OF_RANGE", message, { cause: error });
+      await throwUnlessCut(source, before, error, attempt < ATTEMPTS_MAX);
     }
   }
+}
+
+/** As `unlessCut`, for what is given out bit by bit: again only as long as nothing has been. */
+export async function* eachUnlessCut<T>(
+  source: FoldSource,
+  run: () => AsyncIterable<T>,
+): AsyncGenerator<T, void, void> {
+  let given = false;
+  for (let attempt = 1; ; attempt++) {
+    const before = await firstOf(source);
+    try {
+      for await (const item of run()) {
+        given = true;
+        yield item;
+      }
+      return;
+    } catch (error) {
+      await throwUnlessCut(source, before, error, !given && attempt < ATTEMPTS_MAX);
+    }
+  }
+}
+
+/** Throws an error that is not for what was cut since `before` was the first that could be reached, and any if it is not to be tried `again`. */
+async function throwUnlessCut(
+  source: FoldSource,
+  before: number | undefined,
+  error: unknown,
+  again: boolean,
+): Promise<void> {
+  if (!mayBeCut(error)) throw error;
+  // A read that fails has made the log look for its start anew.
+  const first = await firstOf(source);
+  if (first === before) throw error;
+  if (again) return;
+  const last = source.log.acknowledgedOffset - 1;
+  const reachable = first === undefined || first > last ? undefined : { first, last };
+  const message = "history was cut while it was read";
+  throw new DatabaseError("KV_TARGET_OUT_OF_RANGE", message, { reachable, cause: error });
 }
 
 async function firstOf(source: FoldSource): Promise<number | undefined> {

@@ -35,20 +35,27 @@ export interface DatabaseStats {
 
 /** Looks at the directory of snapshot files. `endOffset`: acknowledged commits below it are shown. Throws `KV_IO`. */
 export function historyStats(source: FoldSource, endOffset: number): HistoryStats {
+  const { startOffset } = source.log;
   try {
-    const files = listSnapshotsSync(source.fileSystem, source.snapshots);
-    const reachable = firstReachable(source, files);
-    const first = reachable === undefined || reachable >= endOffset ? undefined : reachable;
-    const sizes = files.map((file) => sizeOf(source, file));
-    return {
-      first,
-      firstTime: first === undefined ? undefined : timeOfFirst(source, files, first),
-      snapshots: files.length,
-      snapshotBytes: sizes.reduce((sum, size) => sum + size, 0),
-    };
+    return lookAtHistory(source, endOffset);
   } catch (error) {
+    // The owner, in another process, has cut what came first: reading that has made the log look for its start anew.
+    if (source.log.startOffset > startOffset) return historyStats(source, endOffset);
     throw databaseError(error);
   }
+}
+
+function lookAtHistory(source: FoldSource, endOffset: number): HistoryStats {
+  const files = listSnapshotsSync(source.fileSystem, source.snapshots);
+  const reachable = firstReachable(source, files);
+  const first = reachable === undefined || reachable >= endOffset ? undefined : reachable;
+  const sizes = files.map((file) => sizeOf(source, file));
+  return {
+    first,
+    firstTime: first === undefined ? undefined : timeOfFirst(source, files, first),
+    snapshots: files.length,
+    snapshotBytes: sizes.reduce((sum, size) => sum + size, 0),
+  };
 }
 
 /** 0 if the owner, in another process, has removed it since it was listed. */
@@ -71,6 +78,8 @@ function timeOfFirst(
     const file = files.find(({ endOffset }) => endOffset === first + 1);
     return file && readHeaderSync(fileSystem, file.path).time;
   } catch (error) {
+    // Removed by the owner, in another process, since it was listed.
+    if (isFileSystemError(error, "ENOENT")) return undefined;
     // Damage is told to whoever reads the past, not to whoever asks how things are.
     if (hasCode(databaseError(error), "KV_CORRUPT", "KV_UNSUPPORTED_VERSION")) return undefined;
     throw error;

@@ -55,6 +55,31 @@ async function owner(): Promise<Owner> {
   return made;
 }
 
+/** An owner with all of its 200 commits, and a reader of them that has not read most of the log. */
+async function readerBehind(): Promise<{ db: Database; reader: Database }> {
+  const subject = await Owner.open();
+  await subject.write(200);
+  await subject.db.checkpoint();
+  const { db } = subject;
+  const reader = await openDatabase(db.directory, { readOnly: true, refreshMs: 0 });
+  expect(reader.endOffset).toBe(200);
+  return { db, reader };
+}
+
+/** Removes all before commit 199, which the reader does not know. */
+async function cut(db: Database): Promise<void> {
+  await db.put("k0", "later");
+  await db.checkpoint();
+  await db.checkpoint();
+  expect(db.stats().history.first).toBe(199);
+}
+
+async function offsets(versions: AsyncIterable<{ readonly offset: number }>): Promise<number[]> {
+  const found: number[] = [];
+  for await (const { offset } of versions) found.push(offset);
+  return found;
+}
+
 const opening = { call: "open", path: /\.snapshot$/ } as const;
 
 describe("a restore, while the owner removes what it is about to read,", () => {
@@ -121,6 +146,28 @@ describe("a read-only database, while the owner removes what it is about to read
     await outcome;
     // What it holds in memory it still has.
     expect(contents(reader)).toEqual(subject.states[shown - 1]);
+  });
+
+  test("shows the versions of a key that there are then, or says what can be reached if it has shown some", async () => {
+    const { db, reader } = await readerBehind();
+    const whole = reader.history("k0");
+    expect((await whole.next()).value).toMatchObject({ offset: 0 });
+    await cut(db);
+    const error = await refused("KV_TARGET_OUT_OF_RANGE", () => offsets(whole));
+    expect(error.reachable?.first).toBe(199);
+  });
+
+  test("shows the versions of a key in what is left, where it has shown none", async () => {
+    const { db, reader } = await readerBehind();
+    await cut(db);
+    expect(await offsets(reader.history("k0"))).toEqual([195]);
+  });
+
+  test("knows how far back history reaches", async () => {
+    const { db, reader } = await readerBehind();
+    await cut(db);
+    const { time } = (await db.at({ offset: 199 })).getEntry("k4") ?? {};
+    expect(reader.stats().history).toMatchObject({ first: 199, firstTime: time });
   });
 
   test("for as long as both go on, sees nothing but states that there were", async () => {
