@@ -2,23 +2,51 @@
 // changes it, and none sees what the model does not know.
 
 import { join } from "node:path";
-import { Database } from "@tidemark/kv";
+import { Database, type Target } from "@tidemark/kv";
 import { verifyLog } from "@tidemark/wal";
 import type { SimulatedDisk } from "@tidemark/wal/testing";
+import { marksText } from "./contents.js";
 import { difference } from "./judge.js";
-import type { DatabaseModel, ShownDatabase } from "./model.js";
-import type { Step } from "./program.js";
+import { type Commit, type DatabaseModel, marksBelow, type ShownDatabase } from "./model.js";
+import type { By, Step } from "./program.js";
 import { ProgramError, type Session } from "./session.js";
 import { show } from "./show.js";
 
-/** Looks at the state after a commit, or at the time of one, and holds it. */
+interface ChosenTarget {
+  readonly target: Target;
+  readonly commit: Commit;
+  /** Offset of the last commit of what the target means now. */
+  readonly meant: number;
+}
+
+/** This percentage of all commits below an offset back, or the mark that comes next to that; undefined if there is none. */
+export function chosenTarget(
+  model: DatabaseModel,
+  percent: number,
+  by: By,
+  endOffset = model.commits.length,
+): ChosenTarget | undefined {
+  const commits = model.commits.slice(0, endOffset);
+  const near = model.first + percentOf(percent, endOffset - model.first);
+  const mark = marksBelow(commits, near + 1).findLast(({ offset }) => offset >= model.first);
+  if (by === "mark" && mark === undefined) return undefined;
+  const offset = by === "mark" && mark !== undefined ? mark.offset : near;
+  const commit = commits[offset];
+  if (commit === undefined) return undefined;
+  if (by === "mark" && mark !== undefined)
+    return { target: { mark: mark.name }, commit, meant: offset };
+  if (by === "offset") return { target: { offset }, commit, meant: offset };
+  const { time } = commit;
+  return { target: { time }, commit, meant: commits.findLastIndex((one) => one.time <= time) };
+}
+
+/** Looks at the state after a commit, at the time of one or at a mark, and holds it. */
 export function startLookBack(session: Session, step: Extract<Step, { do: "at" }>): void {
   const { database, model, now } = session;
-  const { endOffset } = database;
-  const offset = model.first + percentOf(step.percent, endOffset - model.first);
-  const commit = model.commits[offset];
-  if (commit === undefined || offset >= endOffset) return;
-  const target = step.by === "offset" ? { offset } : { time: commit.time };
+  const chosen = chosenTarget(model, step.percent, step.by, database.endOffset);
+  if (chosen === undefined) return;
+  const { target, commit } = chosen;
+  const { offset } = commit;
   session.under(session.unlessOutOfReach(database.at(target)), (view) => {
     if (view === undefined) return;
     model.spare(offset + 1, true);
@@ -27,7 +55,7 @@ export function startLookBack(session: Session, step: Extract<Step, { do: "at" }
     // At this very time there may be commits after it, and more may yet come.
     const next = model.commits[view.offset + 1];
     const isLast = next === undefined || next.time > commit.time || commit.time === now;
-    if (step.by === "offset" ? view.offset !== offset : view.offset < offset || !isLast)
+    if (step.by !== "time" ? view.offset !== offset : view.offset < offset || !isLast)
       throw new ProgramError(`at ${JSON.stringify(target)} is the state after ${view.offset}`);
   });
 }
@@ -39,12 +67,7 @@ export function startCheckpoint(session: Session): void {
     model.spare(endOffset, true);
     model.snapshotOffset = Math.max(model.snapshotOffset, endOffset);
     if (endOffset < least) throw new ProgramError(`a checkpoint at ${endOffset}, not ${least}`);
-    const contents = model.at(endOffset);
-    session.expect(
-      "entries of a checkpoint",
-      entries,
-      contents === "" ? 0 : contents.split(", ").length,
-    );
+    session.expect("entries of a checkpoint", entries, model.stateAt(endOffset).size);
   });
 }
 
@@ -70,7 +93,7 @@ async function showReadOnly(
     refreshMs: 0,
   });
   try {
-    return await show(database);
+    return await show(database, session.now);
   } finally {
     await database.close();
   }
@@ -82,7 +105,8 @@ function expectShown(shown: ShownDatabase, model: DatabaseModel): void {
   const { endOffset, past } = shown;
   const wanted: ShownDatabase = {
     ...shown,
-    contents: model.at(endOffset),
+    contents: model.at(endOffset, shown.now),
+    marks: marksText(marksBelow(commits, endOffset)),
     past: past.map(({ offset }) => ({
       offset,
       time: commits[offset]?.time ?? Number.NaN,

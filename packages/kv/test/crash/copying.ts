@@ -3,7 +3,7 @@
 
 import { restore, type Target } from "@tidemark/kv";
 import type { SimulatedDisk } from "@tidemark/wal/testing";
-import { endBeside, percentOf } from "./beside.js";
+import { chosenTarget, endBeside, percentOf } from "./beside.js";
 import { DatabaseModel } from "./model.js";
 import { copyName, type Step } from "./program.js";
 import type { Session } from "./session.js";
@@ -29,13 +29,10 @@ export async function restoreClosed(
   step: RestoreStep,
 ): Promise<DatabaseModel | undefined> {
   const { model, disk } = session;
-  const { commits, first } = model;
-  const offset = first + percentOf(step.percent, commits.length - first);
-  const commit = commits[offset];
-  if (commit === undefined) return undefined;
-  const target = step.by === "time" ? { time: commit.time } : { offset };
-  const meant =
-    step.by === "time" ? commits.findLastIndex(({ time }) => time === commit.time) : offset;
+  if (step.by === "beside") return undefined;
+  const chosen = chosenTarget(model, step.percent, step.by);
+  if (chosen === undefined) return undefined;
+  const { target, meant } = chosen;
   const before = filesOf(disk, model.directory);
   let made: DatabaseModel | undefined;
   const restored = copy(session, step, disk.startProcess(), meant, target);

@@ -1,10 +1,11 @@
 // The oracle: whether what directories show after a crash is what is known of them.
 
+import { type Contents, marksText } from "./contents.js";
 import {
-  type Contents,
   contentsAt,
   type DatabaseFacts,
   type Facts,
+  marksBelow,
   type Refusal,
   type Shown,
   type ShownDatabase,
@@ -68,12 +69,14 @@ function judgeOne(
 
 /** Every state that is shown is that after some commit; of past ones those with these codes may be refused. */
 function judgeStates(
-  { endOffset, contents, past }: ShownDatabase,
+  { endOffset, contents, now, marks, past }: ShownDatabase,
   { commits }: DatabaseFacts,
   refusals: readonly string[],
 ): string | undefined {
-  const wanted = contentsAt(commits, endOffset);
+  const wanted = contentsAt(commits, endOffset, now);
   if (contents !== wanted) return `at ${endOffset} holds [${contents}], not [${wanted}]`;
+  const known = marksText(marksBelow(commits, endOffset));
+  if (marks !== known) return `at ${endOffset} has the marks [${marks}], not [${known}]`;
   for (const state of past) {
     if (refusals.some((code) => state.contents.startsWith(code))) continue;
     const { offset, time } = state;
@@ -142,7 +145,7 @@ function textOf(shown: ShownDatabase | Refusal | undefined): Contents {
   // What is refused is a copy that was not made: no promise is given of what is left of it.
   if (shown === undefined || "refused" in shown) return "nothing";
   // Which snapshot file it began from is left out: the newest may have a name that is not durable.
-  const { endOffset, contents, past } = shown;
+  const { endOffset, contents, marks, past } = shown;
   const states = past.map((state) => `${state.offset} at ${state.time} [${state.contents}]`);
-  return `[${contents}] below ${endOffset}, after ${states.join(", ")}`;
+  return `[${contents}], marks [${marks}] below ${endOffset}, after ${states.join(", ")}`;
 }

@@ -1,15 +1,16 @@
 // What databases must hold after a crash, told from what was asked of them and what they answered. What one holds
 // is always what it held after some number of its commits: at least those that the crash spares, at most all.
 
-/** What a database holds, in key order, as text: of each value which one it is, and its length. */
-export type Contents = string;
+import type { NamedMark } from "@tidemark/kv";
+import { type Contents, NOTHING, type Operation, type State, textOf } from "./contents.js";
 
 export interface Commit {
   readonly offset: number;
   /** In ms. */
   readonly time: number;
+  readonly operations: readonly Operation[];
   /** After it. */
-  readonly contents: Contents;
+  readonly state: State;
 }
 
 /** What is known of one database at one moment. */
@@ -49,7 +50,11 @@ export interface ShownDatabase {
   readonly durableOffset: number;
   /** The first commit that can be gone back to; undefined if there is none. */
   readonly first: number | undefined;
+  /** As of `now`. */
   readonly contents: Contents;
+  /** Of the clock, in ms. */
+  readonly now: number;
+  readonly marks: string;
   /** In order; each commit that can be reached, or some of them. */
   readonly past: readonly ShownPast[];
   /** There was no log before. */
@@ -98,9 +103,14 @@ export class DatabaseModel {
     return { process: this.#process, machine: this.#machine };
   }
 
-  /** What it holds with all commits below an offset. */
-  at(endOffset: number): Contents {
-    return contentsAt(this.#commits, endOffset);
+  /** What is under each key with all commits below an offset. */
+  stateAt(endOffset: number): State {
+    return stateAt(this.#commits, endOffset);
+  }
+
+  /** What is seen of that at the time of the last of them, or later. */
+  at(endOffset: number, now?: number): Contents {
+    return contentsAt(this.#commits, endOffset, now);
   }
 
   /** A commit that takes an offset: what had it, or one above, does not count. */
@@ -139,9 +149,30 @@ export class DatabaseModel {
   }
 }
 
-export function contentsAt(commits: readonly Commit[], endOffset: number): Contents {
-  if (endOffset === 0) return "";
+export function stateAt(commits: readonly Commit[], endOffset: number): State {
+  return lastBelow(commits, endOffset)?.state ?? NOTHING;
+}
+
+/** What is seen with all commits below an offset at a time (ms), by default that of the last of them. */
+export function contentsAt(commits: readonly Commit[], endOffset: number, now?: number): Contents {
+  const last = lastBelow(commits, endOffset);
+  return last === undefined ? "" : textOf(last.state, now ?? last.time);
+}
+
+/** The marks of all commits below an offset. */
+export function marksBelow(commits: readonly Commit[], endOffset: number): NamedMark[] {
+  return commits
+    .slice(0, endOffset)
+    .flatMap(({ offset, time, operations }) =>
+      operations.flatMap((operation) =>
+        operation.type === "mark" ? [{ name: operation.name, offset, time }] : [],
+      ),
+    );
+}
+
+function lastBelow(commits: readonly Commit[], endOffset: number): Commit | undefined {
   const last = commits[endOffset - 1];
-  if (last === undefined) throw new RangeError(`there are ${commits.length} commits`);
-  return last.contents;
+  if (last === undefined && endOffset > 0)
+    throw new RangeError(`there are ${commits.length} commits`);
+  return last;
 }

@@ -12,7 +12,15 @@ interface KeyChange {
   readonly key: number;
   /** Length of the new value. */
   readonly bytes?: number;
+  /** ms after which it expires; default never. */
+  readonly ttl?: number;
 }
+
+/** What a conditional write is given: the version that the key has, none, or one that it does not have. */
+export type Condition = "current" | "absent" | "other";
+
+/** What a target is made from. */
+export type By = "offset" | "time" | "mark";
 
 /** Clears the keys from one (inclusive) to another (exclusive). */
 interface ClearedKeys {
@@ -25,7 +33,13 @@ export type Place = "anywhere" | "log" | "snapshots" | "copies" | "root";
 
 /** Nothing is waited for but where it says so. */
 export type Step =
-  | { readonly do: "write"; readonly change: Change; readonly sync?: boolean }
+  | {
+      readonly do: "write";
+      readonly change: Change;
+      readonly sync?: boolean;
+      /** Of a change of one key. */
+      readonly if?: Condition;
+    }
   | { readonly do: "batch"; readonly changes: readonly Change[]; readonly sync?: boolean }
   /** Reads its own writes. `throws`: it comes to nothing. */
   | {
@@ -34,6 +48,8 @@ export type Step =
       readonly sync?: boolean;
       readonly throws?: boolean;
     }
+  /** Sets the mark with this number, or is refused since there is one. */
+  | { readonly do: "mark"; readonly number: number; readonly sync?: boolean }
   /** Waits for everything under way. */
   | { readonly do: "settle" }
   /** Lets what is under way go on for so many turns of the event loop. */
@@ -43,10 +59,10 @@ export type Step =
   /** Takes a view of the present, held from then on. */
   | { readonly do: "snapshot" }
   /** Takes a view of the past, this percentage of all commits back, held from then on. */
-  | { readonly do: "at"; readonly percent: number; readonly by: "offset" | "time" }
+  | { readonly do: "at"; readonly percent: number; readonly by: By }
   | { readonly do: "checkpoint" }
   /** Rewinds to this percentage of all commits back, and waits for it, since nobody knows before which offset that gets. */
-  | { readonly do: "rewind"; readonly percent: number }
+  | { readonly do: "rewind"; readonly percent: number; readonly by: By }
   /**
    * Restores into a directory of its own, as another process. `"beside"` the writer, to an offset; or waits, closes
    * and opens again around it. `killAfter`: that process is killed after so many calls. `goOn`: from then on the copy
@@ -55,7 +71,7 @@ export type Step =
   | {
       readonly do: "restore";
       readonly percent: number;
-      readonly by: "beside" | "offset" | "time";
+      readonly by: "beside" | By;
       readonly goOn?: boolean;
       readonly killAfter?: number;
     }
@@ -104,11 +120,13 @@ export function copyName(number: number): string {
 export function databaseOptions(
   program: Omit<Program, "steps">,
   clock: () => number,
-): Required<Pick<DatabaseOptions, "log" | "checkpointBytes" | "history">> {
+): Required<Pick<DatabaseOptions, "log" | "checkpointBytes" | "history" | "removeExpiredAfterMs">> {
   const { durability, segmentBytes = 4096 } = program;
   const { checkpointBytes = Number.POSITIVE_INFINITY, historyBytes } = program;
   return {
     checkpointBytes,
+    // A timer of the machine would decide when.
+    removeExpiredAfterMs: Number.POSITIVE_INFINITY,
     history: { maxBytes: historyBytes ?? Number.POSITIVE_INFINITY },
     log: {
       durability,
@@ -123,6 +141,10 @@ export function databaseOptions(
 
 export function keyText(key: number): string {
   return `key ${key}`;
+}
+
+export function markName(number: number): string {
+  return `mark ${number}`;
 }
 
 /** A value: which one it is can be told from its text. */

@@ -10,9 +10,13 @@ const bytes = fc.oneof(
   { weight: 1, arbitrary: fc.nat(3000) },
 );
 
+/** Over before the program is, or never. */
+const ttl = fc.oneof(fc.integer({ min: 1, max: 1500 }), fc.constant(1_000_000_000));
+
 /** Few keys, so that they are written over and deleted. */
 const change: fc.Arbitrary<Change> = fc.oneof(
   { weight: 8, arbitrary: fc.record({ key: fc.nat(5), bytes }, { requiredKeys: ["key"] }) },
+  { weight: 2, arbitrary: fc.record({ key: fc.nat(5), bytes, ttl }) },
   { weight: 1, arbitrary: fc.record({ clear: fc.nat(5), to: fc.nat(6) }) },
 );
 
@@ -24,6 +28,15 @@ const write: fc.Arbitrary<Step> = fc.oneof(
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("write" as const), change, sync: fc.boolean() }),
   },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      do: fc.constant("write" as const),
+      change,
+      if: fc.constantFrom("current" as const, "absent" as const, "other" as const),
+    }),
+  },
+  { weight: 1, arbitrary: fc.record({ do: fc.constant("mark" as const), number: fc.nat(5) }) },
   {
     weight: 2,
     arbitrary: fc.record({ do: fc.constant("batch" as const), changes, sync: fc.boolean() }),
@@ -49,6 +62,8 @@ const pause: fc.Arbitrary<Step> = fc.oneof(
 /** The newest is not durable yet, or has just become so. */
 const percent = fc.oneof(fc.constant(100), fc.nat(100));
 
+const by = fc.constantFrom("offset" as const, "time" as const, "mark" as const);
+
 const look: fc.Arbitrary<Step> = fc.oneof(
   fc.constant({ do: "snapshot" } as const),
   fc.constant({ do: "reader" } as const),
@@ -56,17 +71,17 @@ const look: fc.Arbitrary<Step> = fc.oneof(
   fc.record({
     do: fc.constant("at" as const),
     percent,
-    by: fc.constantFrom("offset" as const, "time" as const),
+    by,
   }),
 );
 
-const rewind: fc.Arbitrary<Step> = fc.record({ do: fc.constant("rewind" as const), percent });
+const rewind: fc.Arbitrary<Step> = fc.record({ do: fc.constant("rewind" as const), percent, by });
 
 const restore: fc.Arbitrary<Step> = fc.record(
   {
     do: fc.constant("restore" as const),
     percent,
-    by: fc.constantFrom("beside" as const, "offset" as const, "time" as const),
+    by: fc.oneof(fc.constant("beside" as const), by),
     goOn: fc.boolean(),
     killAfter: fc.nat(60),
   },

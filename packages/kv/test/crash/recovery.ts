@@ -4,11 +4,18 @@ import { join } from "node:path";
 import { Database, type DatabaseOptions } from "@tidemark/kv";
 import { LogError, repairLog } from "@tidemark/wal";
 import type { Random, Recovered, SimulatedDisk } from "@tidemark/wal/testing";
+import { applied, type Operation, tagOf } from "./contents.js";
 import { knownOf } from "./judge.js";
-import type { DatabaseFacts, Facts, Refusal, Shown, ShownDatabase } from "./model.js";
+import {
+  type DatabaseFacts,
+  type Facts,
+  type Refusal,
+  type Shown,
+  type ShownDatabase,
+  stateAt,
+} from "./model.js";
 import { DIRECTORY, databaseOptions, valueText } from "./program.js";
 import { refusalOf, show } from "./show.js";
-import { applied } from "./writing.js";
 
 /** Later than any program. */
 const NOW = 5_000_000;
@@ -21,7 +28,7 @@ export async function recover(disk: SimulatedDisk): Promise<Recovered<Facts, Sho
     try {
       const database = await open(disk, directory);
       databases.push(database);
-      shown.set(directory, await show(database));
+      shown.set(directory, await show(database, NOW));
       checkLeftovers(disk, directory);
     } catch (error) {
       shown.set(directory, refusalOf(error));
@@ -42,9 +49,10 @@ function directoriesOf(disk: SimulatedDisk): Set<string> {
 }
 
 function open(disk: SimulatedDisk, directory: string): Promise<Database> {
-  const { log } = databaseOptions({ durability: "commit" }, () => NOW);
+  const { log, removeExpiredAfterMs } = databaseOptions({ durability: "commit" }, () => NOW);
   const options: DatabaseOptions & { keys?: "string" } = {
     log: { ...log, fileSystem: disk },
+    removeExpiredAfterMs,
     createIfMissing: directory === DIRECTORY,
   };
   return Database.open(directory, options);
@@ -81,17 +89,19 @@ async function goOn(
     const was = shown.get(database.directory);
     const known = knownOf(facts, database.directory);
     if (was === undefined || "refused" in was || known === undefined) continue;
-    const { endOffset, contents } = was;
+    const { endOffset } = was;
     // A long one begins a new segment.
     const value = valueText(999_999, random.oneIn(2) ? 40 : 3900);
-    const operation = { type: "put", key: "key 0", value } as const;
+    const key = "key 0";
+    const operations: Operation[] = [{ type: "put", key, tag: tagOf(value), expiry: undefined }];
     const when = random.below(3);
     const before = when === 0 ? await database.checkpoint() : undefined;
-    await database.put(operation.key, operation.value, { sync: true });
+    await database.put(key, value, { sync: true });
     const snapshot = when === 1 ? await database.checkpoint() : before;
+    const state = applied(stateAt(known.commits, endOffset), operations, endOffset, NOW);
     const commits = [
       ...known.commits.slice(0, endOffset),
-      { offset: endOffset, time: NOW, contents: applied(contents, [operation]) },
+      { offset: endOffset, time: NOW, operations, state },
     ];
     after.push({
       ...known,

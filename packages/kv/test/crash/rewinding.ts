@@ -1,26 +1,36 @@
 // The step of a program that rewinds: one commit, with nothing else under way.
 
-import { percentOf } from "./beside.js";
+import { chosenTarget } from "./beside.js";
+import { undoing } from "./contents.js";
+import type { Step } from "./program.js";
 import type { Session } from "./session.js";
 
-export async function rewindAlone(session: Session, percent: number): Promise<void> {
+export async function rewindAlone(
+  session: Session,
+  step: Extract<Step, { do: "rewind" }>,
+): Promise<void> {
   await session.settle();
-  const { database, model, poisoned } = session;
+  const { database, model, poisoned, now } = session;
   const { endOffset } = database;
-  const offset = model.first + percentOf(percent, endOffset - model.first);
-  if (poisoned || offset >= endOffset || model.commits[offset] === undefined) return;
-  const [then, now] = [model.at(offset + 1), model.at(endOffset)];
-  const commit = session.commit(then);
+  const chosen = chosenTarget(model, step.percent, step.by, endOffset);
+  if (poisoned || chosen === undefined) return;
+  const { meant, target } = chosen;
+  const operations = undoing(model.stateAt(endOffset), model.stateAt(meant + 1), now);
+  const commit = operations.length === 0 ? undefined : session.commit(operations);
   const durable = session.program.durability === "commit";
-  const done = (given: number) => {
+  const done = (given: number | undefined) => {
+    if (given === undefined) {
+      if (commit !== undefined) model.reject(commit);
+      return;
+    }
     // What is given back has to be on stable storage itself.
-    model.spare(offset + 1, true);
-    if (then === now) model.reject(commit);
-    session.expect("the offset of a rewind", given, then === now ? endOffset - 1 : commit.offset);
-    if (then !== now) model.spare(commit.offset + 1, durable);
+    model.spare(meant + 1, true);
+    session.expect("the offset of a rewind", given, commit?.offset ?? endOffset - 1);
+    if (commit !== undefined) model.spare(commit.offset + 1, durable);
   };
-  session.under(database.rewind({ offset }), done, ({ code }) => {
-    if (code !== "KV_FAILED") model.reject(commit);
+  const rewound = session.unlessOutOfReach(database.rewind(target));
+  session.under(rewound, done, ({ code }) => {
+    if (commit !== undefined && code !== "KV_FAILED") model.reject(commit);
   });
   await session.settle();
 }

@@ -14,7 +14,7 @@ const before = [
   del(0),
 ] as const satisfies readonly Step[];
 
-const rewind = (percent: number): Step => ({ do: "rewind", percent });
+const rewind = (percent: number): Step => ({ do: "rewind", percent, by: "offset" });
 const LOG = /\/log(\/|$)/;
 
 describe("a rewind", () => {

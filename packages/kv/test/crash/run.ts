@@ -78,9 +78,10 @@ class Run {
       case "write":
       case "batch":
       case "transaction":
+      case "mark":
         return startWrite(session, step);
       case "rewind":
-        return rewindAlone(session, step.percent);
+        return rewindAlone(session, step);
       case "settle":
         return session.settle();
       case "turns":
@@ -97,7 +98,7 @@ class Run {
         return;
       case "snapshot": {
         const { database, model } = session;
-        return session.hold(database.snapshot(), model.at(database.endOffset));
+        return session.hold(database.snapshot(), model.at(database.endOffset, session.now));
       }
       case "at":
         return startLookBack(session, step);
@@ -164,7 +165,7 @@ class Run {
     const database = await session.open();
     const { failing } = session;
     session.mend();
-    const shown = await show(database);
+    const shown = await show(database, session.now);
     // A snapshot file that could not be read costs time, and no more.
     const excused = failing
       ? { ...shown, skipped: 0, snapshotOffset: known.snapshotOffset }

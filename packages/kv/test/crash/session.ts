@@ -4,9 +4,16 @@
 import { Database, DatabaseError, type DatabaseOptions, type View } from "@tidemark/kv";
 import { LogError } from "@tidemark/wal";
 import type { PlannedFault, SimulatedDisk } from "@tidemark/wal/testing";
-import { type Commit, type Contents, DatabaseModel } from "./model.js";
+import {
+  applied,
+  type Contents,
+  contentsOf,
+  marksText,
+  type Operation,
+  type State,
+} from "./contents.js";
+import { type Commit, DatabaseModel, marksBelow } from "./model.js";
 import { DIRECTORY, databaseOptions, type Program } from "./program.js";
-import { contentsOf } from "./show.js";
 
 /** Something was wrong while a program ran. */
 export class ProgramError extends Error {
@@ -178,8 +185,10 @@ export class Session {
     this.expect(
       `what it holds below ${endOffset}`,
       contentsOf(this.database),
-      this.model.at(endOffset),
+      this.model.at(endOffset, this.now),
     );
+    const known = marksText(marksBelow(this.model.commits, endOffset));
+    this.expect(`its marks below ${endOffset}`, marksText(this.database.marks()), known);
   }
 
   /** What is gone back to may have been let go of meanwhile: undefined then. */
@@ -198,9 +207,17 @@ export class Session {
     this.#views = [...this.#views, { view, wanted }].slice(-VIEWS_MAX);
   }
 
-  /** A commit that is asked for now: what it makes of the contents before it. */
-  commit(contents: Contents): Commit {
-    return this.model.begin({ offset: this.database.endOffset, time: this.now, contents });
+  /** A commit that is asked for now. */
+  commit(operations: readonly Operation[]): Commit {
+    const { endOffset: offset } = this.database;
+    const state = this.stateAfter(operations);
+    return this.model.begin({ offset, time: this.now, operations, state });
+  }
+
+  /** What a commit that came now would make of the present. */
+  stateAfter(operations: readonly Operation[]): State {
+    const { endOffset } = this.database;
+    return applied(this.model.stateAt(endOffset), operations, endOffset, this.now);
   }
 
   expect<T>(what: string, actual: T, wanted: T): void {

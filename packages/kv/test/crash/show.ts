@@ -1,41 +1,22 @@
 // What a database shows: what it holds now, and held after each of its commits.
 
-import { type Database, DatabaseError, type Reading } from "@tidemark/kv";
-import type { Contents, Refusal, ShownDatabase, ShownPast } from "./model.js";
-import { valueText } from "./program.js";
+import { type Database, DatabaseError } from "@tidemark/kv";
+import { contentsOf, marksText } from "./contents.js";
+import type { Refusal, ShownDatabase, ShownPast } from "./model.js";
 
 /** Goes back to so many states of a database at the most. */
 const PAST_MAX = 12;
 
-export function contentsOf(reading: Reading<unknown, string>): Contents {
-  const parts: string[] = [];
-  let last: string | undefined;
-  for (const [key, value] of reading.entries()) {
-    if (last !== undefined && last >= key) parts.push("out of order:");
-    parts.push(`${key}=${tagOf(value)}`);
-    last = key;
-  }
-  if (reading.size !== parts.length) parts.push(`of ${reading.size}`);
-  return parts.join(", ");
-}
-
-/** Which value it is, and its length. */
-export function tagOf(value: unknown): string {
-  const text = String(value);
-  const serial = Number.parseInt(text, 10);
-  return text === valueText(serial, text.length)
-    ? `${serial}:${text.length}`
-    : `not a value: ${text}`;
-}
-
-/** What a database shows that has just been opened. `first`: its oldest state, for all of them are gone back to. */
-export async function show(database: Database): Promise<ShownDatabase> {
+/** What a database shows that has just been opened, while the clock says `now` (ms). */
+export async function show(database: Database, now: number): Promise<ShownDatabase> {
   const { endOffset, durableOffset, recovery } = database;
   return {
     endOffset,
     durableOffset,
     first: database.stats().history.first,
     contents: contentsOf(database),
+    now,
+    marks: marksText(database.marks()),
     past: await showPast(database),
     created: recovery.log.created,
     snapshotOffset: database.stats().snapshotOffset ?? 0,
