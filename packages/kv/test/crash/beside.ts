@@ -9,7 +9,8 @@ import { marksText } from "./contents.js";
 import { difference } from "./judge.js";
 import { type Commit, type DatabaseModel, marksBelow, type ShownDatabase } from "./model.js";
 import type { By, Step } from "./program.js";
-import { ProgramError, type Session } from "./session.js";
+import { ProgramError } from "./program-error.js";
+import type { Session } from "./session.js";
 import { show } from "./show.js";
 
 interface ChosenTarget {

@@ -56,6 +56,19 @@ export function applied(
   return held;
 }
 
+/** What a transaction writes of its operations: of those on one key the last, up to the next range that it clears. */
+export function lastOfEach(operations: readonly Operation[]): Operation[] {
+  const written: Operation[] = [];
+  let places = new Map<string, number>();
+  for (const operation of operations) {
+    if (operation.type === "clear") places = new Map();
+    const place = "key" in operation ? places.get(operation.key) : undefined;
+    if ("key" in operation && place === undefined) places.set(operation.key, written.length);
+    written[place ?? written.length] = operation;
+  }
+  return written;
+}
+
 /** What a commit at a time has to do to one state so that what can be seen then is that of another, in key order. */
 export function undoing(state: State, wanted: State, now: number): Operation[] {
   const [has, had] = [visible(state, now), visible(wanted, now)];
@@ -81,11 +94,14 @@ export function hasExpired({ expiry }: Held, now: number): boolean {
 
 /** A state as it is seen at a time (ms). */
 export function textOf(state: State, now: number): Contents {
-  const parts = [...visible(state, now)].map(([key, held]) => entryText(key, held));
-  return parts.sort().join(", ");
+  const seen = visible(state, now);
+  const keys = [...seen.keys()].sort();
+  return keys.map((key) => entryText(key, seen.get(key))).join(", ");
 }
 
-function entryText(key: string, { tag, version, time, expiry }: Held): string {
+function entryText(key: string, held: Held | undefined): string {
+  if (held === undefined) return `${key} has no entry`;
+  const { tag, version, time, expiry } = held;
   const until = expiry === undefined ? "" : ` until ${expiry}`;
   return `${key}=${tag} by ${version} at ${time}${until}`;
 }
@@ -97,9 +113,7 @@ export function contentsOf(reading: Reading<unknown, string>): Contents {
   for (const [key, value] of reading.entries()) {
     if (last !== undefined && last >= key) parts.push("out of order:");
     const entry = reading.getEntry(key);
-    const tag = tagOf(value);
-    if (entry === undefined || tagOf(entry.value) !== tag) parts.push(`${key} has no such entry`);
-    else parts.push(entryText(key, { ...entry, tag }));
+    parts.push(entryText(key, entry && { ...entry, tag: tagOf(value) }));
     last = key;
   }
   if (reading.size !== parts.length) parts.push(`of ${reading.size}`);

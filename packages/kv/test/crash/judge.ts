@@ -100,7 +100,9 @@ function judgeHalfMade(
   if (known.directory === directory) return undefined;
   if ("refused" in shown)
     return UNMADE.includes(shown.refused) ? undefined : `is refused: ${shown.message}`;
-  if (shown.endOffset !== known.first + 1) return `is half made and ends at ${shown.endOffset}`;
+  const { endOffset } = shown;
+  if (endOffset < known.spared.machine || endOffset > known.commits.length)
+    return `is half made and ends at ${endOffset}`;
   return judgeStates(shown, known, []);
 }
 

@@ -82,21 +82,46 @@ export class DatabaseModel {
   made = false;
   snapshotOffset = 0;
   #commits: Commit[];
+  /** What it is being copied from, up to an offset that is not known yet. */
+  #source: DatabaseModel | undefined;
   #process: number;
   #machine: number;
 
-  /** `commits`: those that it is made with, the last of which is the first that can be gone back to. */
-  constructor(directory: string, commits: readonly Commit[] = []) {
+  /** `commits`: those that it is made with; the first that can be gone back to is by default the last of them. */
+  constructor(
+    directory: string,
+    commits: readonly Commit[] = [],
+    first = Math.max(0, commits.length - 1),
+  ) {
     this.directory = directory;
     this.#commits = [...commits];
-    this.first = Math.max(0, commits.length - 1);
+    this.first = first;
     this.snapshotOffset = commits.length;
     this.#process = commits.length;
     this.#machine = commits.length;
   }
 
+  /** One that is being backed up while it goes on: until it is finished it may have any commits that are not spared. */
+  static backupOf(source: DatabaseModel, directory: string): DatabaseModel {
+    const spared = source.commits.slice(0, source.spared.process);
+    const model = new DatabaseModel(directory, spared, source.first);
+    model.#source = source;
+    model.snapshotOffset = 0;
+    model.forgets = source.forgets;
+    return model;
+  }
+
+  /** It is made, with the commits of its source below an offset. */
+  finish(endOffset: number): void {
+    this.#commits = this.commits.slice(0, endOffset);
+    this.#source = undefined;
+    this.restart(endOffset);
+    this.snapshotOffset = endOffset;
+    this.made = true;
+  }
+
   get commits(): readonly Commit[] {
-    return this.#commits;
+    return this.#source?.commits ?? this.#commits;
   }
 
   get spared(): { readonly process: number; readonly machine: number } {
@@ -105,12 +130,12 @@ export class DatabaseModel {
 
   /** What is under each key with all commits below an offset. */
   stateAt(endOffset: number): State {
-    return stateAt(this.#commits, endOffset);
+    return stateAt(this.commits, endOffset);
   }
 
   /** What is seen of that at the time of the last of them, or later. */
   at(endOffset: number, now?: number): Contents {
-    return contentsAt(this.#commits, endOffset, now);
+    return contentsAt(this.commits, endOffset, now);
   }
 
   /** A commit that takes an offset: what had it, or one above, does not count. */

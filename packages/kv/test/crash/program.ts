@@ -75,6 +75,14 @@ export type Step =
       readonly goOn?: boolean;
       readonly killAfter?: number;
     }
+  /** Backs up, into a directory of its own. `goOn`: waits, and from then on the copy is the program's database. */
+  | { readonly do: "backup"; readonly goOn?: boolean }
+  /** Takes every change from the first on, each once, also through crashes. */
+  | { readonly do: "consumer" }
+  /** Opens it read-only as another process, which stays. */
+  | { readonly do: "follower" }
+  /** Has all of those show what is durable. */
+  | { readonly do: "refresh" }
   /** Opens it read-only as another process, beside the writer. */
   | { readonly do: "reader" }
   /** `verifyLog` on the log of the database, beside the writer. */
@@ -86,7 +94,13 @@ export type Step =
   /** From now on the disk has room for so many bytes more. */
   | { readonly do: "space"; readonly bytes: number }
   /** Crashes in the middle of it all, and opens what is left. */
-  | { readonly do: "crash"; readonly profile: CrashProfile; readonly seed: number };
+  | {
+      readonly do: "crash";
+      readonly profile: CrashProfile;
+      readonly seed: number;
+      /** Before it is opened, another process restores from what is left: this percentage of what can be read there. */
+      readonly restore?: number;
+    };
 
 export interface Program {
   readonly durability: Durability;

@@ -88,16 +88,32 @@ const restore: fc.Arbitrary<Step> = fc.record(
   { requiredKeys: ["do", "percent", "by"] },
 );
 
+const backup: fc.Arbitrary<Step> = fc.record(
+  { do: fc.constant("backup" as const), goOn: fc.boolean() },
+  { requiredKeys: ["do"] },
+);
+
+const following: fc.Arbitrary<Step> = fc.constantFrom(
+  { do: "consumer" } as const,
+  { do: "follower" } as const,
+  { do: "refresh" } as const,
+  { do: "refresh" } as const,
+);
+
 const reopen: fc.Arbitrary<Step> = fc.record(
   { do: fc.constant("reopen" as const), repair: fc.boolean() },
   { requiredKeys: ["do"] },
 );
 
-const crash: fc.Arbitrary<Step> = fc.record({
-  do: fc.constant("crash" as const),
-  profile: fc.constantFrom("P0", "P1", "P2", "P3"),
-  seed: fc.nat(1_000_000),
-});
+const crash: fc.Arbitrary<Step> = fc.record(
+  {
+    do: fc.constant("crash" as const),
+    profile: fc.constantFrom("P0", "P1", "P2", "P3"),
+    seed: fc.nat(1_000_000),
+    restore: percent,
+  },
+  { requiredKeys: ["do", "profile", "seed"] },
+);
 
 const MANNERS = {
   write: ["undone", "half", "short", "done"],
@@ -171,6 +187,8 @@ export function programs(faults: boolean): fc.Arbitrary<Program> {
     { weight: 3, arbitrary: fc.constant<Step[]>([{ do: "checkpoint" }]) },
     { weight: 2, arbitrary: one(restore) },
     { weight: 2, arbitrary: one(rewind) },
+    { weight: 1, arbitrary: one(backup) },
+    { weight: 4, arbitrary: one(following) },
     { weight: 1, arbitrary: one(reopen) },
     { weight: 2, arbitrary: one(crash) },
     { weight: faults ? 4 : 0, arbitrary: one(fault) },

@@ -3,14 +3,17 @@
 
 import { join } from "node:path";
 import { repairLog } from "@tidemark/wal";
-import { type CrashProfile, type CrashRecorder, SimulatedDisk } from "@tidemark/wal/testing";
+import { type CrashRecorder, SimulatedDisk } from "@tidemark/wal/testing";
+import { startBackup } from "./backing-up.js";
 import { startCheckpoint, startLookBack, startReader, startVerification } from "./beside.js";
 import { type RestoreStep, restoreClosed, startRestoreBeside } from "./copying.js";
+import { Consumer, Follower } from "./following.js";
 import { judge } from "./judge.js";
-import type { Facts } from "./model.js";
+import type { DatabaseModel, Facts } from "./model.js";
 import { PATHS, type Program, type Step } from "./program.js";
+import { ProgramError } from "./program-error.js";
 import { rewindAlone } from "./rewinding.js";
-import { ProgramError, Session } from "./session.js";
+import { Session } from "./session.js";
 import { show } from "./show.js";
 import { startWrite } from "./writing.js";
 
@@ -54,6 +57,7 @@ class Run {
     }
     await this.#reopen();
     await session.close();
+    for (const follower of session.followers) await follower.close();
   }
 
   #record(): void {
@@ -104,6 +108,17 @@ class Run {
         return startLookBack(session, step);
       case "checkpoint":
         return startCheckpoint(session);
+      case "backup":
+        return this.#backup(step.goOn === true);
+      case "consumer": {
+        const consumer = new Consumer();
+        session.consumers.push(consumer);
+        return consumer.begin(session);
+      }
+      case "follower":
+        return this.#startFollower();
+      case "refresh":
+        return this.#refresh();
       case "reader":
         return startReader(session);
       case "verify":
@@ -124,7 +139,7 @@ class Run {
         session.disk.capacityBytes = session.disk.usedBytes + step.bytes;
         return;
       case "crash":
-        return this.#crash(step.profile, step.seed);
+        return this.#crash(step);
     }
   }
 
@@ -144,8 +159,38 @@ class Run {
     const session = this.#session;
     const made = await restoreClosed(session, step);
     if (made === undefined || step.goOn !== true) return;
-    session.model = made;
+    await this.#goOnWith(made);
+  }
+
+  async #goOnWith(made: DatabaseModel): Promise<void> {
+    const session = this.#session;
+    await session.moveTo(made);
     made.forgets = session.program.historyBytes !== undefined;
+  }
+
+  async #backup(goOn: boolean): Promise<void> {
+    const backup = startBackup(this.#session);
+    if (goOn) await this.#reopen(() => (backup.made ? this.#goOnWith(backup) : undefined));
+  }
+
+  #startFollower(): void {
+    const session = this.#session;
+    const { life, model } = session;
+    session.under(Follower.open(session), (follower) => {
+      if (life !== session.life || model !== session.model) return;
+      follower.check(session);
+      session.followers.push(follower);
+    });
+  }
+
+  #refresh(): void {
+    const session = this.#session;
+    for (const follower of session.followers) {
+      session.under(follower.refresh(), () => {
+        follower.check(session);
+        follower.checkDurable(session);
+      });
+    }
   }
 
   async #repair(): Promise<void> {
@@ -176,7 +221,7 @@ class Run {
     model.restart(shown.endOffset);
   }
 
-  async #crash(profile: CrashProfile, seed: number): Promise<void> {
+  async #crash({ profile, seed, restore }: Extract<Step, { do: "crash" }>): Promise<void> {
     this.#recorder.keep();
     const session = this.#session;
     session.drop();
@@ -190,6 +235,10 @@ class Run {
     session.faults = [];
     session.failing = false;
     this.#record();
+    if (restore !== undefined) {
+      startRestoreBeside(session, { do: "restore", percent: restore, by: "beside" });
+      await session.settle();
+    }
     await this.#open(`after ${profile} ${seed}`, profile === "P0" ? "process" : "machine");
   }
 }

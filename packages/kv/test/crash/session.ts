@@ -12,13 +12,10 @@ import {
   type Operation,
   type State,
 } from "./contents.js";
+import type { Consumer, Follower } from "./following.js";
 import { type Commit, DatabaseModel, marksBelow } from "./model.js";
 import { DIRECTORY, databaseOptions, type Program } from "./program.js";
-
-/** Something was wrong while a program ran. */
-export class ProgramError extends Error {
-  override readonly name = "ProgramError";
-}
+import { ProgramError } from "./program-error.js";
 
 /** Views that are held at the same time, at the most. */
 const VIEWS_MAX = 6;
@@ -45,6 +42,10 @@ export class Session {
   copies = 0;
   /** Goes up with each crash: what was asked of a database before it is not answered. */
   life = 0;
+  /** Who takes changes. */
+  readonly consumers: Consumer[] = [];
+  /** Who follows it in another process. */
+  followers: Follower[] = [];
   #database: Database | undefined;
   #closing = false;
   #pending: Promise<void>[] = [];
@@ -91,13 +92,15 @@ export class Session {
       this.poisoned = false;
       this.#database = await Database.open(this.model.directory, options);
     }
+    for (const consumer of this.consumers) consumer.begin(this);
     return this.#database;
   }
 
   /** Closes the database; resolves with whether that was in order: then everything is durable. */
   async close(): Promise<boolean> {
-    const { database, model } = this;
+    const { database, model, consumers } = this;
     let closed = true;
+    for (const consumer of consumers) await consumer.catchUp(this);
     this.#closing = true;
     this.under(
       database.close(),
@@ -107,6 +110,7 @@ export class Session {
       },
     );
     await this.settle();
+    for (const consumer of consumers) await consumer.ended;
     this.#database = undefined;
     this.#closing = false;
     if (!closed || this.poisoned) return false;
@@ -119,7 +123,15 @@ export class Session {
     this.life += 1;
     this.#database = undefined;
     this.#pending = [];
+    this.followers = [];
     this.poisoned = false;
+  }
+
+  /** Looks at another database from now on. */
+  async moveTo(model: DatabaseModel): Promise<void> {
+    this.model = model;
+    for (const follower of this.followers) await follower.close();
+    this.followers = [];
   }
 
   /** Ends what makes calls fail. */
@@ -154,6 +166,13 @@ export class Session {
     this.#pending.push(settled);
   }
 
+  /** Keeps what is wrong with something that nobody waits for. */
+  watch(running: Promise<void>): void {
+    running.catch((error: unknown) => {
+      this.#problem ??= error;
+    });
+  }
+
   /** Waits for everything under way. */
   async settle(): Promise<void> {
     while (this.#pending.length > 0) {
@@ -178,8 +197,9 @@ export class Session {
     if (problem !== undefined) throw problem;
   }
 
-  /** The database shows what its log holds, at once. */
+  /** The database shows what its log holds, at once, and a follower what that held. */
   agree(): void {
+    for (const follower of this.followers) follower.check(this);
     if (!this.isOpen || this.#closing) return;
     const { endOffset } = this.database;
     this.expect(

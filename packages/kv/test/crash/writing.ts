@@ -1,10 +1,11 @@
 // The steps of a program that write: what is asked of the database, and what the model makes of it.
 
 import { type BatchOperation, type Database, DatabaseError, type Transaction } from "@tidemark/kv";
-import { contentsOf, hasExpired, type Operation, tagOf, textOf } from "./contents.js";
+import { contentsOf, hasExpired, lastOfEach, type Operation, tagOf, textOf } from "./contents.js";
 import { marksBelow } from "./model.js";
 import { type Change, type Condition, keyText, markName, type Step, valueText } from "./program.js";
-import { ProgramError, type Session } from "./session.js";
+import { ProgramError } from "./program-error.js";
+import type { Session } from "./session.js";
 
 export type WriteStep = Extract<Step, { do: "write" | "batch" | "transaction" | "mark" }>;
 
@@ -60,7 +61,10 @@ function writeOf(session: Session, step: WriteStep): Write {
   }
   if (step.do === "transaction") {
     const throws = step.throws === true;
-    return { operations, start: () => startTransaction(session, asked, operations, throws, sync) };
+    return {
+      operations: lastOfEach(operations),
+      start: () => startTransaction(session, asked, operations, throws, sync),
+    };
   }
   const [first] = asked;
   if (first === undefined) throw new Error("a write has one change");
