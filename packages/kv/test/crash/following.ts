@@ -97,9 +97,10 @@ export class Consumer {
     }
   }
 
-  /** Waits until it has what is durable, where nothing fails and it has not ended. */
+  /** Waits until it has what is durable, unless it has ended or calls fail. */
   async catchUp(session: Followed): Promise<void> {
     const { database } = session;
+    if (session.failing) return;
     let running = true;
     const ended = this.#running.finally(() => {
       running = false;
@@ -112,8 +113,7 @@ export class Consumer {
         return;
       await new Promise<void>((resolve) => setImmediate(resolve));
     }
-    if (!session.failing)
-      throw new ProgramError(`a consumer has changes below ${end()}, not ${durableOffset}`);
+    throw new ProgramError(`a consumer has changes below ${end()}, not ${durableOffset}`);
   }
 
   /** Resolves once the database that it follows is closed. */

@@ -110,6 +110,8 @@ export interface Program {
   readonly segmentBytes?: number;
   /** Bytes of log after which a checkpoint comes by itself; default never. */
   readonly checkpointBytes?: number;
+  /** Time after its expiry at which a key is removed; default never. */
+  readonly removeAfterMs?: number;
   /** How much history is kept; default all. */
   readonly historyBytes?: number;
   readonly steps: readonly Step[];
@@ -137,10 +139,10 @@ export function databaseOptions(
 ): Required<Pick<DatabaseOptions, "log" | "checkpointBytes" | "history" | "removeExpiredAfterMs">> {
   const { durability, segmentBytes = 4096 } = program;
   const { checkpointBytes = Number.POSITIVE_INFINITY, historyBytes } = program;
+  const { removeAfterMs = Number.POSITIVE_INFINITY } = program;
   return {
     checkpointBytes,
-    // A timer of the machine would decide when.
-    removeExpiredAfterMs: Number.POSITIVE_INFINITY,
+    removeExpiredAfterMs: removeAfterMs,
     history: { maxBytes: historyBytes ?? Number.POSITIVE_INFINITY },
     log: {
       durability,

@@ -200,6 +200,7 @@ export function programs(faults: boolean): fc.Arbitrary<Program> {
       orderSeed: fc.nat(1_000_000),
       checkpointBytes: fc.integer({ min: 200, max: 6000 }),
       historyBytes: fc.nat(12_000),
+      removeAfterMs: fc.integer({ min: 1, max: 500 }),
       steps: fc.array(steps, { minLength: 2, maxLength: 24 }).map((parts) => parts.flat()),
     },
     { requiredKeys: ["durability", "steps"] },

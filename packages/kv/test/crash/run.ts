@@ -12,6 +12,7 @@ import { judge } from "./judge.js";
 import type { DatabaseModel, Facts } from "./model.js";
 import { PATHS, type Program, type Step } from "./program.js";
 import { ProgramError } from "./program-error.js";
+import { pass } from "./removing.js";
 import { rewindAlone } from "./rewinding.js";
 import { Session } from "./session.js";
 import { show } from "./show.js";
@@ -25,7 +26,13 @@ export async function runProgram(
   recorder: CrashRecorder<Facts>,
   arrange: Arrange = () => undefined,
 ): Promise<void> {
-  await new Run(program, recorder, arrange).all();
+  const session = sessionOf(program);
+  await session.time.during(() => new Run(session, recorder, arrange).all());
+}
+
+function sessionOf(program: Program): Session {
+  const { orderSeed } = program;
+  return new Session(program, new SimulatedDisk(orderSeed === undefined ? {} : { orderSeed }));
 }
 
 class Run {
@@ -35,12 +42,10 @@ class Run {
   /** What comes after cannot be known. */
   #ended = false;
 
-  constructor(program: Program, recorder: CrashRecorder<Facts>, arrange: Arrange) {
+  constructor(session: Session, recorder: CrashRecorder<Facts>, arrange: Arrange) {
     this.#recorder = recorder;
     this.#arrange = arrange;
-    const { orderSeed } = program;
-    const disk = new SimulatedDisk(orderSeed === undefined ? {} : { orderSeed });
-    this.#session = new Session(program, disk);
+    this.#session = session;
   }
 
   async all(): Promise<void> {
@@ -98,8 +103,7 @@ class Run {
         return session.under(database.sync(), () => model.spare(endOffset, true));
       }
       case "clock":
-        session.now += step.ms;
-        return;
+        return pass(session, step.ms);
       case "snapshot": {
         const { database, model } = session;
         return session.hold(database.snapshot(), model.at(database.endOffset, session.now));

@@ -4,6 +4,7 @@
 import { Database, DatabaseError, type DatabaseOptions, type View } from "@tidemark/kv";
 import { LogError } from "@tidemark/wal";
 import type { PlannedFault, SimulatedDisk } from "@tidemark/wal/testing";
+import { VirtualTime } from "../../../wal/test/crash/virtual-time.js";
 import {
   applied,
   type Contents,
@@ -22,8 +23,7 @@ const VIEWS_MAX = 6;
 
 export class Session {
   disk: SimulatedDisk;
-  /** What the clock says, in ms; it never steps back. */
-  now = 1_000_000;
+  readonly time = new VirtualTime();
   readonly program: Program;
   /** All databases that the program has made or is making. */
   readonly models: DatabaseModel[];
@@ -62,6 +62,11 @@ export class Session {
   get database(): Database {
     if (this.#database === undefined) throw new Error("the program's database is open");
     return this.#database;
+  }
+
+  /** What the clock says, in ms; it never steps back. */
+  get now(): number {
+    return this.time.now;
   }
 
   get isOpen(): boolean {
@@ -229,9 +234,14 @@ export class Session {
 
   /** A commit that is asked for now. */
   commit(operations: readonly Operation[]): Commit {
-    const { endOffset: offset } = this.database;
-    const state = this.stateAfter(operations);
-    return this.model.begin({ offset, time: this.now, operations, state });
+    return this.commitAt(this.database.endOffset, operations);
+  }
+
+  /** A commit that has this offset, and was asked for now. */
+  commitAt(offset: number, operations: readonly Operation[]): Commit {
+    const { now: time, model } = this;
+    const state = applied(model.stateAt(offset), operations, offset, time);
+    return model.begin({ offset, time, operations, state });
   }
 
   /** What a commit that came now would make of the present. */
