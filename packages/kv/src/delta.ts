@@ -112,7 +112,7 @@ export class SortedDelta {
     this.#cleared = cleared;
   }
 
-  /** What becomes of these entries, which come in key order, and of the keys between; some at a time, in key order. */
+  /** What becomes of these entries, which come in key order, and of the keys between; some at a time, or none, in key order. */
   *merge(blocks: Iterable<readonly SnapshotEntry[]>): Generator<SnapshotEntry[], void, void> {
     const keys = this.#keys;
     let at = 0;
@@ -125,7 +125,8 @@ export class SortedDelta {
         if (keys[at] === entry.key) this.#appendChange(keys[at++] as string);
         else if (this.#cleared.sequenceAt(entry.key) < 0) this.#merged.push(entry);
       }
-      if (this.#merged.length > 0) yield this.#take();
+      // Also of a block of which nothing is left: reading it has taken time.
+      yield this.#take();
     }
     for (; at < keys.length; at++) {
       this.#appendChange(keys[at] as string);

@@ -49,7 +49,7 @@ export interface FoldOptions {
 
 /** A fold under way: the batches first, then the marks. */
 export interface Folding {
-  /** Entries in key order, some at a time. */
+  /** Entries in key order, some at a time, or none. */
   batches(): AsyncGenerator<readonly SnapshotEntry[], void, void>;
   /** All marks, once there are no more batches. */
   marks(): Map<string, Mark>;
@@ -254,11 +254,15 @@ async function* mergedBatches(
   }
 }
 
-/** A state in memory, and the marks of all commits in it. */
+/** A state in memory. */
 export interface LoadedState {
   readonly state: State;
   /** About what it takes of memory, in bytes. */
   readonly bytes: number;
+}
+
+/** And the marks of all commits in it. */
+export interface MarkedState extends LoadedState {
   readonly marks: Map<string, Mark>;
 }
 
@@ -268,5 +272,10 @@ export async function loadState(folding: Folding): Promise<LoadedState> {
   for await (const batch of folding.batches()) {
     for (const entry of batch) builder.append(entry);
   }
-  return { state: builder.build(), bytes: builder.bytes, marks: folding.marks() };
+  return { state: builder.build(), bytes: builder.bytes };
+}
+
+/** For `fold`: builds the state in memory, with the marks. */
+export async function loadMarkedState(folding: Folding): Promise<MarkedState> {
+  return { ...(await loadState(folding)), marks: folding.marks() };
 }

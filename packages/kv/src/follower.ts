@@ -5,7 +5,7 @@
 import type { OpenedLog } from "./commit-log.js";
 import type { Mark } from "./entry.js";
 import { closedError, databaseError } from "./errors.js";
-import { type FoldSource, fold, loadState } from "./fold.js";
+import { type FoldSource, fold, loadMarkedState } from "./fold.js";
 import { Pace } from "./pace.js";
 import type { PastStates } from "./past-states.js";
 import type { Present } from "./present.js";
@@ -127,7 +127,7 @@ export class Follower {
 
   async #reload(end: number, pace: Pace): Promise<void> {
     const { source, present, states } = this.#parts;
-    const { result } = await fold(source, end, { pace }, loadState);
+    const { result } = await fold(source, end, { pace }, loadMarkedState);
     states.clear();
     present.replace(result.state, result.marks, end);
   }

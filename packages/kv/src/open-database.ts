@@ -14,7 +14,7 @@ import type { CommitLog, OpenedLog, OpenLog } from "./commit-log.js";
 import { syncName } from "./destination.js";
 import type { Mark } from "./entry.js";
 import { corrupt, DatabaseError, hasCode } from "./errors.js";
-import { type FoldSource, fold, loadState, openBase, type SkippedSnapshot } from "./fold.js";
+import { type FoldSource, fold, loadMarkedState, openBase, type SkippedSnapshot } from "./fold.js";
 import type { Identity } from "./identity.js";
 import { createIdentity, readIdentity } from "./identity-file.js";
 import {
@@ -107,7 +107,10 @@ export async function openDatabase(
 async function foldWhole(source: FoldSource, log: OpenedLog, readOnly: boolean) {
   const run = async () => {
     const endOffset = log.acknowledgedOffset;
-    return { endOffset, folded: await fold(source, endOffset, { pace: new Pace() }, loadState) };
+    return {
+      endOffset,
+      folded: await fold(source, endOffset, { pace: new Pace() }, loadMarkedState),
+    };
   };
   if (!readOnly) return await run();
   return await unlessCut(source, async (attempt) => {

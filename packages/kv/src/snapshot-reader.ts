@@ -64,12 +64,10 @@ export class SnapshotReader {
     }
   }
 
-  /** Entries in key order, some at a time. Their values are copies. */
+  /** Entries in key order, block by block: none where a block has marks. Their values are copies. */
   *blocks(): Generator<SnapshotEntry[], void, void> {
     while (!this.#ended) {
-      const block = this.#load();
-      const entries = this.#decode(block);
-      if (entries.length > 0) yield entries;
+      yield this.#decode(this.#load());
     }
   }
 

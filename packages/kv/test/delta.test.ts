@@ -102,6 +102,16 @@ describe("a delta merged into the entries before it", () => {
     expect(Math.max(...batches.map((batch) => batch.length))).toBeLessThanOrEqual(512);
   });
 
+  test("leaves room for others after each block of which nothing is left", async () => {
+    const delta = new Delta("string");
+    const all = { kind: "deleteRange", gte: undefined, lt: undefined } as const;
+    delta.apply({ offset: 1, time: 1, payload: payloadOf([all]) });
+    const blocks = ["a", "b", "c"].map((name) => [
+      { key: name, value: "v", offset: 0, time: 0, expiry: undefined },
+    ]);
+    expect([...(await delta.sorted(new Pace())).merge(blocks)]).toEqual([[], [], []]);
+  });
+
   test("takes a commit of very many operations in steps, and gives what it gives at once", async () => {
     const count = 10_500;
     const operations = Array.from(

@@ -95,6 +95,17 @@ describe("a snapshot file", () => {
     expect(await read(file)).toEqual({ entries, marks });
   });
 
+  test("leaves room for others after each block, of marks too", async () => {
+    const names = Array.from({ length: 3000 }, (_, n) => `mark ${n} ${"x".repeat(50)}`);
+    const { file } = await write([], new Map(names.map((name) => [name, { offset: 1, time: 1 }])));
+    const reader = await SnapshotReader.open(nodeFileSystem, file);
+    const read: number[] = [];
+    for (const _ of reader.blocks()) read.push(reader.marks.size);
+    reader.close();
+    expect(read.length).toBeGreaterThan(3);
+    expect(read[0]).toBeLessThan(1000);
+  });
+
   test("golden bytes", async () => {
     const { file } = await write(sample, sampleMarks, 6);
     const expected = goldenBytes("snapshot");
