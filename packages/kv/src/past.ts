@@ -114,7 +114,7 @@ function isAwaited<K extends Key>(
     const mark = present.marks.get(target.name);
     return mark !== undefined && mark.offset >= log.durableOffset;
   }
-  // The first commit after that time. If there is none yet, those that wait may be at or before it.
+  // The first commit after that time, of those that are acknowledged.
   const after = log.offsetAt(target.time + 1);
-  return after > log.durableOffset || after === log.acknowledgedOffset;
+  return after > log.durableOffset || present.pendingSince <= target.time;
 }

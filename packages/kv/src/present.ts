@@ -13,6 +13,8 @@ import type { PreImage, State } from "./state.js";
 /** A commit that is not acknowledged yet, and what each of its operations took the place of, in order. */
 interface PendingCommit {
   readonly offset: number;
+  /** ms since the Unix epoch. */
+  readonly time: number;
   /** Length of its payload. */
   readonly bytes: number;
   readonly operations: readonly Operation[];
@@ -89,6 +91,11 @@ export class Present {
     return this.#pending.length - this.#pendingFrom;
   }
 
+  /** Time in ms of the first commit that is not acknowledged; infinity if there is none. */
+  get pendingSince(): number {
+    return this.#pending[this.#pendingFrom]?.time ?? Number.POSITIVE_INFINITY;
+  }
+
   /** Undoes what the log has rejected, newest first. */
   settle(): void {
     const end = this.#log.endOffset;
@@ -124,7 +131,7 @@ export class Present {
     const time = this.#log.lastTime;
     const previous = operations.map((operation) => this.#apply(operation, offset, time));
     const bytes = payload.length;
-    this.#pending.push({ offset, bytes, operations, previous, acknowledged });
+    this.#pending.push({ offset, time, bytes, operations, previous, acknowledged });
     this.#endOffset = offset + 1;
     for (const watcher of this.#watchers) watcher(operations);
     this.onChanged(time);

@@ -27,6 +27,7 @@ describe("beside a commit that is being written", () => {
     for (const [target, expected] of [
       [{ offset: 0 }, 0],
       [{ time: 1001 }, 1],
+      [{ time: 1002 }, 2],
     ] as const) {
       const lift = disk.fail(logWrites, "ENOSPC");
       const pending = refused("KV_NO_SPACE", () => db.put("n", 3));
