@@ -12,6 +12,7 @@ export class Work {
     signal: AbortSignal | undefined,
     task: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
+    signal?.throwIfAborted();
     const { ending, forget } = endingWith(signal);
     try {
       return await this.#track(ending, task(ending.signal));
@@ -25,6 +26,7 @@ export class Work {
     signal: AbortSignal | undefined,
     task: (signal: AbortSignal) => AsyncGenerator<T, void, void>,
   ): AsyncGenerator<T, void, void> {
+    signal?.throwIfAborted();
     const { ending, forget } = endingWith(signal);
     const steps = task(ending.signal);
     try {
@@ -62,7 +64,6 @@ export class Work {
 function endingWith(signal: AbortSignal | undefined) {
   const ending = new AbortController();
   const end = () => ending.abort(signal?.reason);
-  if (signal?.aborted === true) end();
   signal?.addEventListener("abort", end);
   return { ending, forget: () => signal?.removeEventListener("abort", end) };
 }

@@ -70,3 +70,15 @@ test("a poisoned log can be gone back in as far as it is durable", async () => {
   await refused("KV_FAILED", () => db.at({ time: 1003 }));
   await letGo(db);
 });
+
+test("who has given up already gets the signal's reason, also where there is nothing to wait for", async () => {
+  const { db } = await threeCommits();
+  const reason = new Error("enough");
+  const signal = AbortSignal.abort(reason);
+  const target = { offset: 2 };
+  await expect(db.at(target, { signal })).rejects.toBe(reason);
+  await expect(db.rewind(target, { signal })).rejects.toBe(reason);
+  await expect(db.diff(target, target, { signal }).next()).rejects.toBe(reason);
+  await expect(db.history("n", { signal }).next()).rejects.toBe(reason);
+  expect(db.endOffset).toBe(3);
+});
