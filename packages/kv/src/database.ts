@@ -21,14 +21,7 @@ import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
 import { listMarks, type NamedMark } from "./marks.js";
 import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import {
-  type AtOptions,
-  checkAtOptions,
-  type PastSource,
-  pastStates,
-  shownEnd,
-  viewOfPast,
-} from "./past.js";
+import { type AtOptions, checkAtOptions, type PastSource, pastStates, viewOfPast } from "./past.js";
 import { Present } from "./present.js";
 import type { KeyBounds, Range } from "./range.js";
 import {
@@ -391,8 +384,8 @@ export class Database<V = unknown, K extends Key = string>
   }
 
   /**
-   * Copies the database while it is written to: all that was acknowledged before the call, with the same offsets and times,
-   * as far back as history reaches; what is pending at the end is not waited for. The copy opens as a database, with a log
+   * Copies the database while it is written to: all that was acknowledged before the call (of a read-only one, all that
+   * `refresh` shows), with the same offsets and times, as far back as history reaches; what is pending at the end is not waited for. The copy opens as a database, with a log
    * of its own whose ancestor is this one's. The directory does not exist or is empty, is no link and lies in no database; its file system is the
    * database's. Durable and read back when it resolves. Rejects, leaving nothing, with `KV_EXISTS`, `KV_INVALID_ARGUMENT`,
    * `KV_NO_SPACE`, `KV_IO`, `KV_CORRUPT`, `KV_FAILED`, `KV_CLOSED` or the signal's reason. What a crash leaves is a directory beside the
@@ -403,12 +396,12 @@ export class Database<V = unknown, K extends Key = string>
     const checked = checkBackupOptions(options);
     const destination = resolve(checkPath("directory", directory));
     const { source, log } = this.#opened;
-    const {
-      readOnly,
-      log: { segmentBytes },
-    } = this.#options;
-    const settle = () => (readOnly ? Promise.resolve(shownEnd(this.#past)) : log.sync());
-    const from = { directory: this.directory, source, settle, segmentBytes, now: this.#now() };
+    const { segmentBytes } = this.#options.log;
+    const follower = this.#follower;
+    const settle = () => (follower === undefined ? log.sync() : follower.refresh());
+    const renew = follower && (() => log.refresh());
+    const now = this.#now();
+    const from = { directory: this.directory, source, settle, renew, segmentBytes, now };
     return await this.#work.run(checked.signal, (ended) =>
       backUp(from, destination, checked, ended),
     );

@@ -6,6 +6,7 @@ import type { OpenedLog } from "./commit-log.js";
 import type { Mark } from "./entry.js";
 import { closedError, databaseError } from "./errors.js";
 import { type FoldSource, fold, loadMarkedState } from "./fold.js";
+import { unlessCut } from "./moving-window.js";
 import { Pace } from "./pace.js";
 import type { PastStates } from "./past-states.js";
 import type { Present } from "./present.js";
@@ -115,21 +116,24 @@ export class Follower {
     const { log, present } = this.#parts;
     const { truncations, acknowledgedOffset: end } = log;
     const shown = present.endOffset;
-    if (truncations !== this.#truncations || shown < log.startOffset) {
-      await this.#reload(end, pace);
-      this.#truncations = truncations;
-    } else if (end > shown) {
-      await this.#apply(shown, end, pace);
-    }
+    if (truncations !== this.#truncations || shown < log.startOffset) await this.#reload(pace);
+    else if (end > shown) await this.#apply(shown, end, pace);
     // Where a writer has come after a crash, the log may prove less for a moment than was whole before; it keeps all
     // of that, and so does what is shown.
   }
 
-  async #reload(end: number, pace: Pace): Promise<void> {
-    const { source, present, states } = this.#parts;
-    const { result } = await fold(source, end, { pace }, loadMarkedState);
+  /** From the newest snapshot file: as far as the log goes by then, since files that end below may be gone by then. */
+  async #reload(pace: Pace): Promise<void> {
+    const { source, log, present, states } = this.#parts;
+    const run = async () => {
+      const { truncations, acknowledgedOffset: end } = log;
+      const { result } = await fold(source, end, { pace }, loadMarkedState);
+      return { ...result, truncations, end };
+    };
+    const { state, marks, truncations, end } = await unlessCut(source, run, () => log.refresh());
     states.clear();
-    present.replace(result.state, result.marks, end);
+    present.replace(state, marks, end);
+    this.#truncations = truncations;
   }
 
   async #apply(from: number, to: number, pace: Pace): Promise<void> {

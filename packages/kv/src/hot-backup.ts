@@ -8,6 +8,7 @@ import type { BackupReport, MadeBackup } from "./backup-report.js";
 import { abandon, checkDestination, temporaryName } from "./destination.js";
 import { type FoldSource, firstOffset, holding } from "./fold.js";
 import type { FoldProgress } from "./fold-to-file.js";
+import { unlessCut } from "./moving-window.js";
 import { Pace } from "./pace.js";
 import { historyStats } from "./stats.js";
 import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
@@ -32,6 +33,8 @@ export interface BackupSource {
   readonly source: FoldSource;
   /** Resolves with an offset below which everything is on stable storage. */
   readonly settle: () => Promise<number>;
+  /** Makes the log look for its start anew, where another process may cut it. */
+  readonly renew: (() => unknown) | undefined;
   readonly segmentBytes: number | undefined;
   /** ms since the Unix epoch. */
   readonly now: number;
@@ -39,22 +42,24 @@ export interface BackupSource {
 
 /** Copies a database to an absolute path; rejects as `Database.backup`. */
 export async function backUp(
-  { directory, source, settle, segmentBytes, now }: BackupSource,
+  { directory, source, settle, renew, segmentBytes, now }: BackupSource,
   destination: string,
   { onProgress }: BackupOptions,
   signal: AbortSignal,
 ): Promise<BackupReport> {
   const startMs = performance.now();
-  return await holding(source, async (held) => {
-    await checkDestination(source.fileSystem, directory, destination);
-    const endOffset = await settle();
-    const temporary = temporaryName(destination);
-    const job = { source: held, endOffset, destination, temporary, segmentBytes, createdAt: now };
-    const made =
-      (await makeInThread(job, onProgress, signal)) ??
-      (await makeBackup(job, { pace: new Pace(signal), onProgress }));
-    return { ...made, durationMs: performance.now() - startMs };
-  });
+  const run = () =>
+    holding(source, async (held) => {
+      await checkDestination(source.fileSystem, directory, destination);
+      const endOffset = await settle();
+      const temporary = temporaryName(destination);
+      const job = { source: held, endOffset, destination, temporary, segmentBytes, createdAt: now };
+      const made =
+        (await makeInThread(job, onProgress, signal)) ??
+        (await makeBackup(job, { pace: new Pace(signal), onProgress }));
+      return { ...made, durationMs: performance.now() - startMs };
+    });
+  return renew === undefined ? await run() : await unlessCut(source, run, renew);
 }
 
 /** Undefined where there can be no thread, or it is not worth its start. */

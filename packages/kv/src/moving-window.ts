@@ -11,17 +11,20 @@ const ATTEMPTS_MAX = 10;
 
 /**
  * Runs something that reads the past, again if it fails and history was cut under it: then it finds what it wants elsewhere, or
- * says that it is out of range. What was cut is never taken for damage. `attempt` counts from 1.
+ * says that it is out of range. What was cut is never taken for damage. `renew` makes the source's log look for its start
+ * anew; a read of it that fails has done so already.
  */
 export async function unlessCut<T>(
   source: FoldSource,
-  run: (attempt: number) => Promise<T>,
+  run: () => Promise<T>,
+  renew: () => unknown = () => undefined,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     const before = await firstOf(source);
     try {
-      return await run(attempt);
+      return await run();
     } catch (error) {
+      if (mayBeCut(error)) await renew();
       await throwUnlessCut(source, before, error, attempt < ATTEMPTS_MAX);
     }
   }
@@ -55,7 +58,6 @@ async function throwUnlessCut(
   again: boolean,
 ): Promise<void> {
   if (!mayBeCut(error)) throw error;
-  // A read that fails has made the log look for its start anew.
   const first = await firstOf(source);
   if (first === before) throw error;
   if (again) return;

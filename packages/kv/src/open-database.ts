@@ -113,10 +113,7 @@ async function foldWhole(source: FoldSource, log: OpenedLog, readOnly: boolean) 
     };
   };
   if (!readOnly) return await run();
-  return await unlessCut(source, async (attempt) => {
-    if (attempt > 1) await log.refresh();
-    return await run();
-  });
+  return await unlessCut(source, run, () => log.refresh());
 }
 
 /** Sees to it that there is a DATABASE of the right kind, and refuses every directory where there cannot be. */

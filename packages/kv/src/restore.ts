@@ -124,8 +124,7 @@ async function restoreChecked(
   const { source, log } = await openExisting(from, fileSystem, clock);
   try {
     await catchUp(log, target);
-    return await unlessCut(source, async (attempt) => {
-      if (attempt > 1) await log.refresh();
+    const run = async () => {
       const endOffset = log.acknowledgedOffset;
       const marks = () => marksOf(source, endOffset, pace);
       const reach = { source, endOffset, now: Math.max(clock(), log.lastTime), marks };
@@ -133,7 +132,8 @@ async function restoreChecked(
       const restoring = { fileSystem, clock, pace, onProgress, source, offset };
       const made = await (options.dryRun === true ? plan(restoring) : make(restoring, to));
       return { source: from, destination: to, ...made };
-    });
+    };
+    return await unlessCut(source, run, () => log.refresh());
   } finally {
     await log.close();
   }

@@ -116,7 +116,8 @@ describe("a follower", () => {
     expect(contents(view)).toEqual([["gone", 1]]);
   });
 
-  test("begins again where the writer removes even the file that it was about to begin from", async () => {
+  /** A writer that keeps as little history as it can, and a follower; what the latter opens can be held up. */
+  async function forgetful() {
     const options = {
       ...writing,
       history: { maxBytes: 0 },
@@ -132,6 +133,20 @@ describe("a follower", () => {
         await writer.checkpoint();
       }
     };
+    /** Has all snapshot files replaced by new ones, with hardly a commit. */
+    const replaceFiles = async () => {
+      for (let n = 0; n < 3; n++) {
+        await writer.put("k0", n);
+        await writer.checkpoint();
+        // Of nothing new, it waits for the retention before it.
+        await writer.checkpoint();
+      }
+    };
+    return { disk, writer, reader, removeUpTo, replaceFiles };
+  }
+
+  test("begins again where the writer removes even the file that it was about to begin from", async () => {
+    const { disk, writer, reader, removeUpTo } = await forgetful();
     await removeUpTo(0);
     const { endOffset } = writer;
     const opening = disk.hold({ call: "open", path: /\.snapshot$/ });
@@ -143,6 +158,64 @@ describe("a follower", () => {
     await catchUp(reader, writer);
     expect(contents(reader)).toEqual(contents(writer));
   });
+
+  test("begins again where files have gone and others come, but no segment of the log has gone", async () => {
+    const { disk, writer, reader, removeUpTo, replaceFiles } = await forgetful();
+    await removeUpTo(0);
+    await replaceFiles();
+    const { startOffset } = writer.stats().log;
+    const opening = disk.hold({ call: "open", path: /\.snapshot$/ });
+    const look = reader.refresh();
+    await opening.reached;
+    await replaceFiles();
+    expect(writer.stats().log.startOffset).toBe(startOffset);
+    opening.release();
+    expect(await look).toBeGreaterThan(startOffset);
+    await catchUp(reader, writer);
+    expect(contents(reader)).toEqual(contents(writer));
+  });
+
+  test.each(["replaceFiles", "removeUpTo"] as const)(
+    "takes what the writer has removed for that, and for no damage, where it begins a history (%s)",
+    async (remove) => {
+      const { disk, writer, reader, [remove]: removeSome, removeUpTo } = await forgetful();
+      await removeUpTo(0);
+      await catchUp(reader, writer);
+      await writer.put("k0", "last");
+      await catchUp(reader, writer);
+      const opening = disk.hold({ call: "open", path: /\.snapshot$/ });
+      const { first } = reader.stats().history;
+      const from = { offset: first ?? -1 };
+      const versions = [{}, { from }].map((range) => reader.history("k0", range).next());
+      const outcomes = Promise.allSettled(versions);
+      await opening.reached;
+      await removeSome(writer.endOffset);
+      opening.release();
+      for (const outcome of await outcomes) {
+        const code = outcome.status === "rejected" ? outcome.reason.code : undefined;
+        expect([undefined, "KV_TARGET_OUT_OF_RANGE"]).toContain(code);
+      }
+    },
+  );
+
+  test.each(["replaceFiles", "removeUpTo"] as const)(
+    "backs up what is durable, though the writer removes what it was about to copy (%s)",
+    async (remove) => {
+      const { disk, writer, reader, [remove]: removeSome, removeUpTo } = await forgetful();
+      await removeUpTo(0);
+      await catchUp(reader, writer);
+      const { endOffset } = writer;
+      const opening = disk.hold({ call: "open", path: /\.snapshot$/ });
+      const path = freshPath();
+      const backup = reader.backup(path);
+      await opening.reached;
+      await removeSome(endOffset);
+      await setTimeout(50);
+      opening.release();
+      expect((await backup).offset).toBe(writer.endOffset - 1);
+      expect(contents(await openDatabase(path))).toEqual(contents(writer));
+    },
+  );
 
   test("shows what is left where the end of the log was cut by a repair", async () => {
     const { writer, reader } = await pair();
