@@ -12,7 +12,7 @@ import { WorkingCopy } from "./working-copy.mjs";
 
 const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** For the tests of one file, unchanged or with a mutant. */
-const TESTS_MS_MAX = 240_000;
+const TESTS_MS_MAX = 600_000;
 
 /** @type {Set<WorkingCopy>} */
 const copies = new Set();

@@ -19,10 +19,11 @@ import { runNode } from "./child-processes.mjs";
 
 const BUILD_MS_MAX = 120_000;
 
-/** The same programs by chance in each run, and not for long. */
+/** The same programs by chance in each run, and as many however busy the machine is. */
 const CRASH_ENVIRONMENT = {
   CRASH_SEED: "1",
-  CRASH_SECONDS: "10",
+  CRASH_SECONDS: "0",
+  CRASH_PROGRAMS: "100",
   CRASH_REPLAY: "",
   FUZZ_SECONDS: "30",
 };

@@ -320,9 +320,7 @@ describe("fault 40: at every call of a backup", () => {
     return whole;
   }
 
-  test("a crash leaves nothing at the destination, or the whole", {
-    timeout: 120_000,
-  }, async () => {
+  test("a crash leaves nothing at the destination, or the whole", async () => {
     const disk = new SimulatedDisk();
     const db = await filled(disk);
     const moments: SimulatedDisk[] = [];
@@ -341,7 +339,7 @@ describe("fault 40: at every call of a backup", () => {
     }
   });
 
-  test("a failure leaves nothing, and the source as it was", { timeout: 120_000 }, async () => {
+  test("a failure leaves nothing, and the source as it was", async () => {
     const disk = new SimulatedDisk();
     const db = await filled(disk);
     const source = () => disk.paths().filter((path) => path.startsWith("/database/snapshots"));

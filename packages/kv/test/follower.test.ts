@@ -397,7 +397,7 @@ describe("beside a writer in another process that is killed now and then", () =>
     }
     expect(reader?.stats().log.startOffset).toBeGreaterThan(0);
     expect(reports).toEqual([]);
-  }, 120_000);
+  });
 });
 
 describe("on a simulated disk", () => {
@@ -428,7 +428,7 @@ describe("on a simulated disk", () => {
       }),
       { numRuns: 40 },
     );
-  }, 120_000);
+  });
 
   /** A writer and a follower, each a process of its own, and what the writer held after each commit. */
   class Scene {

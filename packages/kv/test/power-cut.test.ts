@@ -122,7 +122,7 @@ describe("fault 37: a crash at any call of retention", () => {
     await database.close();
   }
 
-  test("leaves every state of the window, and the files for it", { timeout: 120_000 }, async () => {
+  test("leaves every state of the window, and the files for it", async () => {
     const disk = new SimulatedDisk();
     const { states, options } = await outgrown(disk);
     let first = 0;

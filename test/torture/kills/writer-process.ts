@@ -13,7 +13,7 @@ const BUILT = import.meta.url.endsWith(".ts")
 const SCRIPT = fileURLToPath(new URL(BUILT, import.meta.url));
 
 /** A writer that tells nothing for so long, and does not end, hangs. */
-const SILENCE_MS_MAX = 60_000;
+const SILENCE_MS_MAX = 120_000;
 
 const alive = new Set<WriterProcess>();
 

@@ -16,6 +16,8 @@ export interface Exploration {
   readonly seed: number;
   /** How long it goes on, in ms. */
   readonly durationMs: number;
+  /** So many programs are looked at even where that takes longer; default 0. */
+  readonly programsMin?: number;
   /** Told of each program that is begun. */
   readonly onProgram?: (program: Program) => void;
 }
@@ -45,17 +47,20 @@ const SHRINKING_MS = 60_000;
  * the line that shows it again.
  */
 export async function explorePrograms(
-  { kind, seed, durationMs, onProgram = () => undefined }: Exploration,
+  { kind, seed, durationMs, programsMin = 0, onProgram = () => undefined }: Exploration,
   tally = new CrashTally(),
 ): Promise<CrashTally> {
   let untilMs = performance.now() + durationMs;
+  let left = programsMin;
   let failed = false;
+  const isOver = () => performance.now() >= untilMs && (failed || left <= 0);
   const property = fc.asyncProperty(
     programs(kind === "failing"),
     fc.nat(1_000_000),
     variations[kind],
     async (program, stateSeed, variation) => {
-      if (performance.now() >= untilMs) return;
+      if (isOver()) return;
+      left -= 1;
       onProgram(program);
       try {
         await explore(program, { ...EFFORTS[kind], seed: stateSeed }, tally, variation);
@@ -66,7 +71,7 @@ export async function explorePrograms(
       }
     },
   );
-  for (let go = 0; performance.now() < untilMs; go++) {
+  for (let go = 0; !isOver(); go++) {
     const options = { seed: seed + go, numRuns: PROGRAMS_MAX };
     const { errorInstance } = await fc.check(property, options);
     if (failed) throw errorInstance;

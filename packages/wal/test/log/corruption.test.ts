@@ -22,6 +22,7 @@ import {
   payloadOf,
   refusal,
   temporaryDirectory,
+  until,
 } from "./fixture.js";
 import {
   batchBytes,
@@ -187,13 +188,18 @@ test("fault 11: a bit flipped at the end of a segment is refused by what the nex
   const fileSystem = new FaultyFileSystem();
   const gate = fileSystem.hold({ call: "truncate", file: /^00000001\.log$/ });
   const log = await openLog(temporaryDirectory(), { fileSystem });
-  await appendEach(log, 60);
+  await appendEach(log, 30);
+  // A manifest that names the next segment only once this one is full has a floor behind it, which is proof enough.
+  await until(() => manifestOf(log.directory).segments.length === 2);
+  await appendEach(log, 30);
   await gate.reached;
   const directory = copyOf(log.directory);
   nameDeadHolder(directory);
   gate.release();
-  expect(manifestOf(directory).segments.map(({ state }) => state)).not.toContain("sealed");
+  const { floor, segments } = manifestOf(directory);
+  expect(segments.map(({ state }) => state)).not.toContain("sealed");
   const last = pick(batchesOf(join(directory, STORE)), -1);
+  expect(floor.offset).toBeLessThan(last.header.firstOffset);
   expect(batchesOf(join(directory, "00000002.log")).length).toBeGreaterThan(1);
   flip(join(directory, STORE), last.end - 1);
   await expectRefused(directory, "LOG_CORRUPT", {
