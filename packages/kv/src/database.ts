@@ -10,11 +10,9 @@ import {
   type CheckpointReport,
   checkCheckpointOptions,
 } from "./checkpoint.js";
-import { Checkpoints } from "./checkpoints.js";
 import { Commits } from "./commits.js";
 import { checkDiffOptions, type Difference, type DiffOptions, differencesBetween } from "./diff.js";
 import { closedError, databaseError } from "./errors.js";
-import { Follower } from "./follower.js";
 import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
 import { type BackupOptions, backUp, checkBackupOptions } from "./hot-backup.js";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
@@ -36,12 +34,11 @@ import {
   readValue,
   readValues,
 } from "./reading.js";
-import { Removal } from "./removal.js";
-import { Retention } from "./retention.js";
 import { type Before, type RewindOptions, resolveRewind, rewindTo } from "./rewind.js";
 import { type DatabaseStats, historyStats } from "./stats.js";
 import { resolveTarget, type Target } from "./target.js";
 import type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
+import { Upkeep } from "./upkeep.js";
 import { View } from "./view.js";
 import { Work } from "./work.js";
 import type { BatchOperation, DelOptions, PutOptions, WriteOptions } from "./write.js";
@@ -67,11 +64,8 @@ export class Database<V = unknown, K extends Key = string>
   readonly #commits: Commits<V, K>;
   readonly #readPoint: ReadPoint<K>;
   readonly #work = new Work();
-  readonly #checkpoints: Checkpoints;
-  readonly #removal: Removal;
   readonly #past: PastSource<K>;
-  /** Of a database that is read only. */
-  readonly #follower: Follower | undefined;
+  readonly #upkeep: Upkeep;
   #closing: Promise<void> | undefined;
 
   /** Made by `open`. */
@@ -83,28 +77,12 @@ export class Database<V = unknown, K extends Key = string>
     this.#present = new Present(opened.state, opened.log, opened.endOffset, opened.marks);
     this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
     this.#commits = new Commits(this.#readPoint, this.#present);
-    const { source, snapshotOffset } = opened;
-    this.#checkpoints = new Checkpoints({
-      source,
-      retention: new Retention(source, options.history, options.clock),
-      snapshotOffset,
-      checkpointBytes: options.checkpointBytes,
-      work: this.#work,
-      now: () => this.#now(),
-      report: options.onReport,
-    });
-    this.#present.onAcknowledged = (bytes) => this.#checkpoints.committed(bytes);
-    this.#removal = new Removal({
-      present: this.#present,
-      now: () => this.#now(),
-      afterMs: options.removeExpiredAfterMs,
-      remove: (keys) => this.#commits.remove(keys),
-      report: options.onReport,
-    });
-    const { readOnly } = options;
-    if (!readOnly) this.#beginBackgroundWork();
-    this.#past = { source, present: this.#present, keys, readOnly, states: pastStates() };
-    this.#follower = readOnly ? this.#follow() : undefined;
+    const { source } = opened;
+    const [present, work, states] = [this.#present, this.#work, pastStates()];
+    this.#past = { source, present, keys, readOnly: options.readOnly, states };
+    const now = () => this.#now();
+    const remove = (expired: readonly string[]) => this.#commits.remove(expired);
+    this.#upkeep = new Upkeep({ opened, options, present, states, work, now, remove });
   }
 
   /**
@@ -380,7 +358,9 @@ export class Database<V = unknown, K extends Key = string>
   async checkpoint(options: CheckpointOptions = {}): Promise<CheckpointReport> {
     this.#checkOpen();
     const checked = checkCheckpointOptions(options);
-    return await this.#work.run(checked.signal, (ended) => this.#checkpoints.next(checked, ended));
+    return await this.#work.run(checked.signal, (ended) =>
+      this.#upkeep.checkpoints.next(checked, ended),
+    );
   }
 
   /**
@@ -397,7 +377,7 @@ export class Database<V = unknown, K extends Key = string>
     const destination = resolve(checkPath("directory", directory));
     const { source, log } = this.#opened;
     const { segmentBytes } = this.#options.log;
-    const follower = this.#follower;
+    const { follower } = this.#upkeep;
     const settle = () => (follower === undefined ? log.sync() : follower.refresh());
     const renew = follower && (() => log.refresh());
     const now = this.#now();
@@ -427,17 +407,18 @@ export class Database<V = unknown, K extends Key = string>
    */
   async refresh(): Promise<number> {
     this.#checkOpen();
-    if (this.#follower === undefined) {
+    const { follower } = this.#upkeep;
+    if (follower === undefined) {
       throw invalid("refresh", "called on a database opened with readOnly", "a writer");
     }
-    return await this.#follower.refresh();
+    return await follower.refresh();
   }
 
   stats(): DatabaseStats {
     const entries = this.size;
     const { endOffset, durableOffset } = this;
     const { pendingCommits } = this.#present;
-    const { snapshotOffset } = this.#checkpoints;
+    const { snapshotOffset } = this.#upkeep.checkpoints;
     const log = this.#opened.log.stats();
     const shown = Math.min(this.#opened.log.acknowledgedOffset, endOffset);
     const history = historyStats(this.#opened.source, shown);
@@ -457,17 +438,8 @@ export class Database<V = unknown, K extends Key = string>
     return this.close();
   }
 
-  #beginBackgroundWork(): void {
-    this.#checkpoints.opened();
-    this.#present.onChanged = (time) => this.#removal.plan(time);
-    // Whatever has expired while it was closed is looked for soon.
-    this.#removal.plan(Number.POSITIVE_INFINITY);
-  }
-
   async #close(): Promise<void> {
-    this.#removal.stop();
-    this.#checkpoints.stop();
-    this.#follower?.stop();
+    this.#upkeep.stop();
     await this.#work.stop();
     this.#past.states.clear();
     try {
@@ -475,16 +447,6 @@ export class Database<V = unknown, K extends Key = string>
     } catch (error) {
       throw databaseError(error);
     }
-  }
-
-  #follow(): Follower {
-    const { source, log } = this.#opened;
-    const { refreshMs, onReport: report } = this.#options;
-    const { states } = this.#past;
-    const parts = { source, log, present: this.#present, states, work: this.#work };
-    const follower = new Follower({ ...parts, refreshMs, report });
-    follower.start();
-    return follower;
   }
 
   #checkOpen(): void {

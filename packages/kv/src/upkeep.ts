@@ -1,0 +1,83 @@
+// What a database does by itself while it is open. A writer: checkpoints, retention after them, and the removal of
+// what has expired. A read-only one: keeping up with its writer.
+
+import { Checkpoints } from "./checkpoints.js";
+import type { FoldSource } from "./fold.js";
+import { Follower } from "./follower.js";
+import type { OpenedDatabase } from "./open-database.js";
+import type { ResolvedOptions } from "./options.js";
+import type { PastStates } from "./past-states.js";
+import type { Present } from "./present.js";
+import { Removal } from "./removal.js";
+import { Retention } from "./retention.js";
+import type { Work } from "./work.js";
+
+export interface UpkeepParts {
+  readonly opened: OpenedDatabase;
+  readonly options: ResolvedOptions;
+  readonly present: Present;
+  /** States of the past that are shared. */
+  readonly states: PastStates<FoldSource>;
+  readonly work: Work;
+  /** The later of clock and last commit, in ms. */
+  readonly now: () => number;
+  /** Deletes keys, in one commit. */
+  readonly remove: (keys: readonly string[]) => Promise<number>;
+}
+
+/** Begins when it is made. */
+export class Upkeep {
+  readonly checkpoints: Checkpoints;
+  /** Of a read-only database. */
+  readonly follower: Follower | undefined;
+  readonly #removal: Removal;
+
+  constructor(parts: UpkeepParts) {
+    this.checkpoints = checkpointsOf(parts);
+    this.#removal = removalOf(parts);
+    this.follower = parts.options.readOnly ? followerOf(parts) : undefined;
+    if (this.follower === undefined) this.#begin(parts.present);
+    else this.follower.start();
+  }
+
+  /** For good. What is under way is ended with the work of the database. */
+  stop(): void {
+    this.#removal.stop();
+    this.checkpoints.stop();
+    this.follower?.stop();
+  }
+
+  #begin(present: Present): void {
+    present.onAcknowledged = (bytes) => this.checkpoints.committed(bytes);
+    present.onChanged = (time) => this.#removal.plan(time);
+    this.checkpoints.opened();
+    // Whatever has expired while it was closed is looked for soon.
+    this.#removal.plan(Number.POSITIVE_INFINITY);
+  }
+}
+
+function checkpointsOf({ opened, options, work, now }: UpkeepParts): Checkpoints {
+  const { source, snapshotOffset } = opened;
+  const { checkpointBytes, history, clock, onReport: report } = options;
+  const retention = new Retention(source, history, clock);
+  return new Checkpoints({
+    source,
+    retention,
+    snapshotOffset,
+    checkpointBytes,
+    work,
+    now,
+    report,
+  });
+}
+
+function removalOf({ options, present, now, remove }: UpkeepParts): Removal {
+  const { removeExpiredAfterMs: afterMs, onReport: report } = options;
+  return new Removal({ present, now, afterMs, remove, report });
+}
+
+function followerOf({ opened, options, present, states, work }: UpkeepParts): Follower {
+  const { source, log } = opened;
+  const { refreshMs, onReport: report } = options;
+  return new Follower({ source, log, present, states, work, refreshMs, report });
+}
