@@ -4,8 +4,8 @@
 import { BATCH_HEADER_LENGTH, encodeBatchHeader, RECORD_PREFIX_LENGTH } from "./batch.js";
 import { assert, type LogError } from "./errors.js";
 
-/** Independent appends share a batch up to here: damage stays local, and a random read verifies little. */
-const SHARED_BODY_BYTES_MAX = 16 * 1024;
+/** Independent appends share a batch up to here: damage stays local, and a random read verifies little (docs/decisions/0009-shared-batches.md). */
+const SHARED_BODY_BYTES_MAX = 8 * 1024;
 /** What a group holds once its buffer is another's. */
 const RELEASED = new Uint8Array(0);
 
