@@ -529,7 +529,8 @@ test("fault 48: a directory that is removed while open fails with typed errors, 
   const directory = temporaryDirectory();
   const log = await openLog(directory);
   await appendEach(log, 70);
-  rmSync(directory, { recursive: true });
+  // The log may be making a file in it at this moment.
+  rmSync(directory, { recursive: true, maxRetries: 10, retryDelay: 10 });
   const refused: LogError[] = [];
   // Records still reach the open files; the next segment cannot be made.
   while (refused.length === 0) refused.push(...(await appendWhatGoes(log, 1)));
