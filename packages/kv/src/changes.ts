@@ -121,20 +121,22 @@ export async function* followChanges<V, K extends Key>(
   // What lies below is about to go: it is read for as long as it is there.
   const { floor } = pins;
   let release = pins.hold(Math.max(from, floor));
+  let next = from;
   try {
     const pace = new Pace(signal);
     await settlePlace(feed, from);
     for await (const record of log.follow(signal === undefined ? { from } : { from, signal })) {
       const operations = await operationsOf<V, K>(record, keys, pace);
       const { offset, time } = record;
-      const releaseNext = pins.hold(Math.max(offset + 1, floor));
+      next = offset + 1;
+      const releaseNext = pins.hold(Math.max(next, floor));
       release();
       release = releaseNext;
       yield { logId: log.id, offset, time, operations };
     }
   } catch (error) {
     const wrapped = databaseError(error);
-    throw hasCode(wrapped, "KV_TARGET_OUT_OF_RANGE") ? placeLost(log, from, wrapped) : wrapped;
+    throw hasCode(wrapped, "KV_TARGET_OUT_OF_RANGE") ? placeLost(log, next, wrapped) : wrapped;
   } finally {
     release();
   }

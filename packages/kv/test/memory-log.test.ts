@@ -108,6 +108,36 @@ test("checkpoints, opening again from them, and history that is cut", async () =
   expect(await database.put("more", 1)).toBe(60);
 });
 
+test("marks, differences and expiry, across checkpoints and openings", async () => {
+  const here = ground();
+  let database = await openOver(here);
+  await database.put("kept", 1);
+  await database.put("short", 1, { ttl: 50 });
+  await database.mark("both");
+  await database.checkpoint();
+  here.time.now += 50;
+  await database.put("kept", 2);
+  await database.close();
+  database = await openOver(here);
+  expect(database.marks()).toEqual([{ name: "both", offset: 2, time: 1000 }]);
+  expect(contents(database)).toEqual([["kept", 2]]);
+  expect(contents(await database.at({ mark: "both" }))).toEqual([
+    ["kept", 1],
+    ["short", 1],
+  ]);
+  const differing: unknown[] = [];
+  for await (const { key, before, after } of database.diff({ mark: "both" }, { offset: 3 })) {
+    differing.push([key, before?.value, after?.value]);
+  }
+  expect(differing).toEqual([
+    ["kept", 1, 2],
+    ["short", 1, undefined],
+  ]);
+  // What has expired does not come back.
+  expect(await database.rewind({ mark: "both" })).toBeGreaterThan(3);
+  expect(contents(database)).toEqual([["kept", 1]]);
+});
+
 test("what the log rejects is undone", async () => {
   const here = ground();
   const database = await openOver(here);
