@@ -7,7 +7,7 @@ import { checkCallable, checkProperties, checkSignal } from "./arguments.js";
 import { hasCode } from "./errors.js";
 import type { Folded, FoldSource, SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
-import { listSnapshots, snapshotTemporaryName, unlinkIfThere } from "./layout.js";
+import { listSnapshots, sizeOfSnapshot, snapshotTemporaryName, unlinkIfThere } from "./layout.js";
 import { Pace } from "./pace.js";
 import type { WrittenSnapshot } from "./snapshot-writer.js";
 import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
@@ -105,7 +105,7 @@ async function bytesToFold(
   const usable = (await listSnapshots(fileSystem, snapshots)).find(
     (file) => file.endOffset <= endOffset && file.endOffset >= log.startOffset,
   );
-  const size = usable === undefined ? 0 : fileSystem.sizeSync(usable.path);
+  const size = usable === undefined ? 0 : sizeOfSnapshot(fileSystem, usable);
   return size + log.bytesFrom(usable?.endOffset ?? log.startOffset);
 }
 

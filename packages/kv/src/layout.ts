@@ -123,8 +123,34 @@ export async function removeOutdatedSnapshots(
   directory: string,
   startOffset: number,
 ): Promise<void> {
-  for (const { path, endOffset } of await listSnapshots(fileSystem, directory)) {
-    if (endOffset < startOffset) await unlinkIfThere(fileSystem, path);
+  const files = await listSnapshots(fileSystem, directory);
+  await removeSnapshots(
+    fileSystem,
+    files.filter(({ endOffset }) => endOffset < startOffset),
+  );
+}
+
+/** Removes snapshot files, given newest first, the oldest first. A directory of such a name is none, and in nobody's way. */
+export async function removeSnapshots(
+  fileSystem: FileSystem,
+  files: readonly SnapshotFile[],
+): Promise<void> {
+  for (const { path } of [...files].reverse()) {
+    try {
+      await unlinkIfThere(fileSystem, path);
+    } catch (error) {
+      if (!isFileSystemError(error, "EISDIR")) throw error;
+    }
+  }
+}
+
+/** Bytes; 0 for what is gone since it was listed, or no regular file, as whoever opens it is told. */
+export function sizeOfSnapshot(fileSystem: FileSystem, { path }: SnapshotFile): number {
+  try {
+    return fileSystem.sizeSync(path);
+  } catch (error) {
+    if (isFileSystemError(error, "ENOENT") || isFileSystemError(error, "ENOTREG")) return 0;
+    throw error;
   }
 }
 

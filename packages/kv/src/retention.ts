@@ -5,7 +5,7 @@
 
 import { assert } from "./errors.js";
 import { type FoldSource, firstOffset } from "./fold.js";
-import { listSnapshots, type SnapshotFile, unlinkIfThere } from "./layout.js";
+import { listSnapshots, removeSnapshots, type SnapshotFile, sizeOfSnapshot } from "./layout.js";
 import { SoundFiles } from "./sound-files.js";
 import { thinnedOut } from "./thinning.js";
 
@@ -58,7 +58,11 @@ export class Retention {
   async #usableFiles(): Promise<readonly SnapshotFile[]> {
     const { fileSystem, snapshots, log } = this.#source;
     const files = await listSnapshots(fileSystem, snapshots);
-    return files.filter(({ endOffset }) => endOffset >= log.startOffset);
+    const { startOffset, acknowledgedOffset } = log;
+    // One that claims more than the log has is another's, whatever it holds.
+    return files.filter(
+      ({ endOffset }) => endOffset >= startOffset && endOffset <= acknowledgedOffset,
+    );
   }
 
   /** The newest sound file that ends at or below an offset, which there is a newer sound one than; undefined if there is none. */
@@ -109,12 +113,15 @@ export class Retention {
   }
 
   async #cutBelow(base: SnapshotFile, files: readonly SnapshotFile[]): Promise<void> {
-    const { log, pins } = this.#source;
+    const { fileSystem, log, pins } = this.#source;
     const { endOffset } = base;
     assert(pins.lowest >= endOffset, "nothing is removed that someone reads");
     // A crash from here on leaves files that are of no use, which the next opening or retention removes.
     await log.truncateBefore(endOffset);
-    await this.#unlink(files.filter((file) => file.endOffset < endOffset));
+    await removeSnapshots(
+      fileSystem,
+      files.filter((file) => file.endOffset < endOffset),
+    );
   }
 
   /** Where files outweigh the log behind the first of them, those between go that are closest to others. */
@@ -122,12 +129,12 @@ export class Retention {
     const { fileSystem, log, pins } = this.#source;
     const first = firstOffset(this.#source);
     const files = (await this.#usableFiles()).filter(({ endOffset }) => endOffset >= first);
-    const sized = files.map((file) => ({ ...file, size: fileSystem.sizeSync(file.path) }));
+    const sized = files.map((file) => ({ ...file, size: sizeOfSnapshot(fileSystem, file) }));
     const bytes = (endOffset: number) => log.bytesFrom(endOffset);
     const superfluous = thinnedOut(sized, bytes, first > 0);
     const removable = superfluous.filter(({ endOffset }) => endOffset < pins.lowest);
     if (removable.length === 0 || !(await this.#isReadable(files, signal))) return;
-    await this.#unlink(removable);
+    await removeSnapshots(fileSystem, removable);
   }
 
   /** Whether the state can be built without those between: from the log's beginning, or from a sound file there. */
@@ -135,12 +142,5 @@ export class Retention {
     const oldest = files.at(-1);
     if (firstOffset(this.#source) === 0) return true;
     return oldest !== undefined && (await this.#sound.isSound(oldest, signal));
-  }
-
-  /** The oldest first. */
-  async #unlink(files: readonly SnapshotFile[]): Promise<void> {
-    for (const { path } of [...files].reverse()) {
-      await unlinkIfThere(this.#source.fileSystem, path);
-    }
   }
 }

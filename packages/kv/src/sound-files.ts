@@ -3,7 +3,7 @@
 import { nodeFileSystem } from "@tidemark/wal";
 import type { SnapshotOwner } from "./fold.js";
 import { isSound } from "./fold-to-file.js";
-import type { SnapshotFile } from "./layout.js";
+import { type SnapshotFile, sizeOfSnapshot } from "./layout.js";
 import { Pace } from "./pace.js";
 import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
 
@@ -26,7 +26,7 @@ export class SoundFiles {
   /** On a thread of its own if that is worth its start, in slices otherwise. */
   async #read(file: SnapshotFile, signal: AbortSignal): Promise<boolean> {
     const { fileSystem, keys, log } = this.#owner;
-    if (fileSystem === nodeFileSystem && fileSystem.sizeSync(file.path) >= THREAD_BYTES_MIN) {
+    if (fileSystem === nodeFileSystem && sizeOfSnapshot(fileSystem, file) >= THREAD_BYTES_MIN) {
       const task = { kind: "verify", file, keys, logId: log.id } as const;
       const result = await askThread(task, { signal });
       if (result?.kind === "verify") return result.sound;

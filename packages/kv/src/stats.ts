@@ -3,7 +3,12 @@
 import type { LogStats } from "@tidemark/wal";
 import { databaseError, hasCode } from "./errors.js";
 import type { FoldSource } from "./fold.js";
-import { isFileSystemError, listSnapshotsSync, type SnapshotFile } from "./layout.js";
+import {
+  isFileSystemError,
+  listSnapshotsSync,
+  type SnapshotFile,
+  sizeOfSnapshot,
+} from "./layout.js";
 import { firstReachable } from "./reach.js";
 import { readHeaderSync } from "./snapshot-reader.js";
 
@@ -49,23 +54,13 @@ function lookAtHistory(source: FoldSource, endOffset: number): HistoryStats {
   const files = listSnapshotsSync(source.fileSystem, source.snapshots);
   const reachable = firstReachable(source, files);
   const first = reachable === undefined || reachable >= endOffset ? undefined : reachable;
-  const sizes = files.map((file) => sizeOf(source, file));
+  const sizes = files.map((file) => sizeOfSnapshot(source.fileSystem, file));
   return {
     first,
     firstTime: first === undefined ? undefined : timeOfFirst(source, files, first),
     snapshots: files.length,
     snapshotBytes: sizes.reduce((sum, size) => sum + size, 0),
   };
-}
-
-/** 0 if the owner, in another process, has removed it since it was listed. */
-function sizeOf({ fileSystem }: FoldSource, { path }: SnapshotFile): number {
-  try {
-    return fileSystem.sizeSync(path);
-  } catch (error) {
-    if (isFileSystemError(error, "ENOENT")) return 0;
-    throw error;
-  }
 }
 
 function timeOfFirst(
@@ -80,7 +75,8 @@ function timeOfFirst(
   } catch (error) {
     // Removed by the owner, in another process, since it was listed.
     if (isFileSystemError(error, "ENOENT")) return undefined;
-    // Damage is told to whoever reads the past, not to whoever asks how things are.
+    // Damage, and what is no file, is told to whoever reads the past, not to whoever asks how things are.
+    if (isFileSystemError(error, "ENOTREG")) return undefined;
     if (hasCode(databaseError(error), "KV_CORRUPT", "KV_UNSUPPORTED_VERSION")) return undefined;
     throw error;
   }

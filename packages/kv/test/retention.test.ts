@@ -1,6 +1,7 @@
 // Retention of history: everything in the window can be gone back to, whatever is older goes, and nothing goes early.
 
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import {
   type Database,
   type DatabaseReport,
@@ -356,6 +357,28 @@ describe("retention that fails", () => {
     expect([subject.first, subject.startOffset]).toEqual([0, 0]);
     await subject.reopen();
     await expect.poll(() => subject.startOffset).toBeGreaterThan(0);
+    await subject.expectWindow();
+  });
+});
+
+describe("what only has the name of a snapshot file", () => {
+  test.each<[string, number, (path: string, whole: string) => void]>([
+    ["a directory", 20, (path) => mkdirSync(path)],
+    ["a link", 20, (path, whole) => symlinkSync(whole, path)],
+    ["bytes", 20, (path) => writeFileSync(path, "bytes")],
+    ["bytes above the end", 9999, (path) => writeFileSync(path, "bytes")],
+    ["another file above the end", 9999, (path, whole) => copyFileSync(whole, path)],
+  ])("is in nobody's way: %s", async (_, offset, make) => {
+    const subject = await Subject.open({ maxBytes: 0 });
+    await subject.rounds(1);
+    const [whole] = snapshotFiles(subject.db.directory);
+    if (whole === undefined) throw new Error("there is a snapshot file");
+    make(join(dirname(whole), `${String(offset).padStart(20, "0")}.snapshot`), whole);
+    await subject.rounds(5);
+    expect(subject.reports).toEqual([]);
+    expect(subject.startOffset).toBeGreaterThan(30);
+    await subject.expectWindow();
+    await subject.reopen();
     await subject.expectWindow();
   });
 });
