@@ -99,7 +99,13 @@ export class Checkpoints {
     const { source, checkpointBytes, retention } = this.#parts;
     this.#bytes = source.log.bytesFrom(this.#countedFrom);
     const isAged = retention.isAgedFrom(this.#countedFrom);
-    if (isAged || this.#bytes >= checkpointBytes) await this.#checkpoint({}, signal);
+    if (!isAged && this.#bytes < checkpointBytes) return;
+    const { skipped } = await this.#checkpoint({}, signal);
+    // Once, since the next one begins from this one's file.
+    for (const cause of skipped) {
+      const message = `a checkpoint began from an older snapshot file: ${cause.reason}`;
+      this.#parts.report({ kind: "checkpoint", message, cause });
+    }
   }
 
   async #checkpoint(options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {

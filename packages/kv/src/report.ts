@@ -1,9 +1,10 @@
 // What a database tells of its background work.
 
-/** Background work that went wrong, and harmed nothing: it is tried again later. */
+/** Background work that went wrong, and harmed nothing: it is tried again later, or has found another way. */
 export interface DatabaseReport {
   readonly kind: "checkpoint" | "retention" | "expiry" | "refresh";
   readonly message: string;
+  /** An error, or the `SkippedSnapshot` that was passed over. */
   readonly cause: unknown;
 }
 
