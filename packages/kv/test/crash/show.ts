@@ -28,9 +28,17 @@ async function showPast(database: Database): Promise<ShownPast[]> {
   const { endOffset } = database;
   const past: ShownPast[] = [];
   for (const offset of chosen(database.stats().history.first ?? endOffset, endOffset)) {
-    past.push(await showState(database, offset));
+    const state = await showState(database, offset);
+    if (!isForgotten(database, state)) past.push(state);
   }
   return past;
+}
+
+/** Whether retention, which begins when a database is opened, has moved the window past a state since it was looked for. */
+function isForgotten(database: Database, { offset, contents }: ShownPast): boolean {
+  if (!contents.startsWith("KV_TARGET_OUT_OF_RANGE")) return false;
+  const { first } = database.stats().history;
+  return first !== undefined && first > offset;
 }
 
 async function showState(database: Database, offset: number): Promise<ShownPast> {
