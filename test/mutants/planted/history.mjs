@@ -54,12 +54,12 @@ export const history = [
     file: RETENTION,
     edits: [
       [
-        "const highest = Math.min(this.#windowStart(files), pins.lowest);",
-        "const highest = Math.max(this.#windowStart(files), Math.min(0, pins.lowest));",
+        "const highest = Math.min(wanted.endOffset, pins.lowest);",
+        "const highest = Math.max(wanted.endOffset, Math.min(0, pins.lowest));",
       ],
       [
-        "    if (pins.lowest < endOffset) return;\n    pins.closeBelow(endOffset);\n",
-        "    void pins;\n",
+        'assert(pins.lowest >= endOffset, "nothing is removed that someone reads");',
+        'assert(pins.lowest >= Math.min(0, endOffset), "nothing is removed that someone reads");',
       ],
     ],
     tests: [kv("retention", "what someone reads, until it is read")],

@@ -31,13 +31,26 @@ export class CrashChoices {
     throw new RangeError(`no choice ${index} of ${this.count}`);
   }
 
+  /** As numbers are counted, but that all of it comes second, right after none: both are always looked at. */
   #enumerated(index: number): number[] {
-    let rest = index;
+    const whole = this.#whole();
+    let rest = index === 1 ? whole : index === whole ? 1 : index;
     return this.#units.map(({ count }) => {
       const state = rest % count;
       rest = Math.floor(rest / count);
       return state;
     });
+  }
+
+  /** Number of the choice in which everything arrived. */
+  #whole(): number {
+    let number = 0;
+    let weight = 1;
+    for (const { steps, count } of this.#units) {
+      number += steps.length * weight;
+      weight *= count;
+    }
+    return number;
   }
 
   #selected(samples: number, seed: number) {

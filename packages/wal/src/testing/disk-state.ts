@@ -124,6 +124,7 @@ function cloneDirectory(directory: DirectoryNode, copied: Map<Node, Node>): Dire
   const copy = new DirectoryNode(directory.id);
   for (const [name, node] of directory.durable) copy.durable.set(name, copyOf(node));
   for (const [name, node] of directory.entries) copy.entries.set(name, copyOf(node));
+  copy.lateError = directory.lateError;
   copy.changes = directory.changes.map((change) =>
     change.set === undefined
       ? change

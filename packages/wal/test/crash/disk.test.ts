@@ -30,6 +30,23 @@ function states(disk: SimulatedDisk, profile: CrashProfile, path = FILE): string
   return [...seen].sort();
 }
 
+test.each(["file", "folder"])(
+  "a sync's error that comes one sync late comes to a %s's copies and after a kill too",
+  async (kind) => {
+    const { disk, file } = await diskWithFile();
+    await file.write(filled(512, 1), 0);
+    const path = kind === "file" ? FILE : "/folder";
+    const sync = async (of: SimulatedDisk) => {
+      if (kind === "folder") return of.syncDirectory(path);
+      return (await of.open(path, "write")).sync();
+    };
+    disk.fail({ call: ["sync", "syncDirectory"], manner: "late", times: 1 });
+    await sync(disk);
+    for (const copy of [disk.fork(), disk.crash({ profile: "P0" }), disk])
+      await expect(sync(copy)).rejects.toMatchObject({ code: "EIO" });
+  },
+);
+
 describe("what was written", () => {
   test("is there after a crash only once it was synced", async () => {
     const { disk, file } = await diskWithFile();
@@ -69,8 +86,8 @@ describe("what was written", () => {
     const seen = [...disk.crashStates("P3")].map(({ disk: left }) => left.bytesOf(FILE));
     expect(seen.map((bytes) => [bytes[0], bytes[8]])).toEqual([
       [1, 1],
-      [2, 1],
       [2, 3],
+      [2, 1],
     ]);
   });
 
@@ -309,6 +326,19 @@ describe("crash states", () => {
     expect(new Set(digests).size).toBe(digests.length);
     expect(digests.length).toBeGreaterThan(500);
   });
+
+  test.each(["P1", "P2", "P3", "P4"] as const)(
+    "of %s have none and all of it among two of those that are numbered in full",
+    async (profile) => {
+      const { disk } = await diskWithFile();
+      for (const name of ["a", "b", "c", "d"]) await (await disk.create(`/folder/${name}`)).close();
+      const synced = disk.crash({ profile: "P1", choice: "0" }).digest;
+      const two = [...disk.crashStates(profile, { budget: 2, seed: 3 })];
+      expect(two.map(({ digest }) => digest)).toEqual([synced, disk.digest]);
+      const all = [...disk.crashStates(profile)].map(({ digest }) => digest);
+      expect(all.length).toBe(profile === "P1" ? 5 : 16);
+    },
+  );
 
   test("leave the disk as it was", async () => {
     const disk = await busyDisk();
