@@ -1,6 +1,6 @@
 // What a database holds according to the model: under each key all that can be seen of it, and the marks.
 
-import type { Reading } from "@tidemark/kv";
+import type { ChangeOperation, Reading } from "@tidemark/kv";
 import { valueText } from "./program.js";
 
 /** What can be seen, in key order, as text: of each value which one it is, its length, version, time and expiry. */
@@ -132,4 +132,34 @@ export function tagOf(value: unknown): string {
 /** Marks in the order of their offsets. */
 export function marksText(marks: Iterable<{ name: string; offset: number; time: number }>): string {
   return Array.from(marks, ({ name, offset, time }) => `${name} by ${offset} at ${time}`).join();
+}
+
+/** An operation as the feed shows it. */
+export function shownOperation(operation: ChangeOperation): Operation {
+  switch (operation.type) {
+    case "put": {
+      const { key, value, expiry } = operation;
+      return { type: "put", key, tag: tagOf(value), expiry };
+    }
+    case "clear":
+      return { type: "clear", gte: operation.gte ?? "", lt: operation.lt ?? "" };
+    default:
+      return operation;
+  }
+}
+
+export function operationText(operation: Operation): string {
+  switch (operation.type) {
+    case "put":
+      return `${operation.key}=${operation.tag} until ${operation.expiry}`;
+    case "del":
+      return `no ${operation.key}`;
+    case "clear":
+      // A range that ends before it begins holds nothing.
+      return operation.gte < operation.lt
+        ? `none from ${operation.gte} to ${operation.lt}`
+        : "none";
+    case "mark":
+      return `mark ${operation.name}`;
+  }
 }

@@ -1,15 +1,9 @@
 // Who follows a database beside its writer: consumers of the change feed, which keep their place through crashes, and
 // read-only databases in other processes. Both see durable commits alone, each whole.
 
-import {
-  type Change,
-  type ChangeOperation,
-  Database,
-  DatabaseError,
-  type DatabaseOptions,
-} from "@tidemark/kv";
+import { type Change, Database, DatabaseError, type DatabaseOptions } from "@tidemark/kv";
 import type { SimulatedDisk } from "@tidemark/wal/testing";
-import { contentsOf, marksText, type Operation, tagOf } from "./contents.js";
+import { contentsOf, marksText, operationText, shownOperation } from "./contents.js";
 import { type DatabaseModel, marksBelow } from "./model.js";
 import type { Program } from "./program.js";
 import { ProgramError } from "./program-error.js";
@@ -70,7 +64,7 @@ export class Consumer {
     if (offset >= durableOffset || change.logId !== logId)
       throw new ProgramError(`change ${offset} is not durable, or of log ${change.logId}`);
     const commit = model.commits[offset];
-    const shown = `${operations.map((one) => operationText(shownOf(one))).join()} at ${time}`;
+    const shown = `${operations.map((one) => operationText(shownOperation(one))).join()} at ${time}`;
     const wanted = `${commit?.operations.map(operationText).join()} at ${commit?.time}`;
     if (shown !== wanted) throw new ProgramError(`change ${offset} is ${shown}, not ${wanted}`);
     model.spare(offset + 1, true);
@@ -126,35 +120,6 @@ export class Consumer {
 function isEmpty(database: Database): boolean {
   const { first } = database.stats().history;
   return first === undefined || first + 1 >= database.durableOffset;
-}
-
-function shownOf(operation: ChangeOperation): Operation {
-  switch (operation.type) {
-    case "put": {
-      const { key, value, expiry } = operation;
-      return { type: "put", key, tag: tagOf(value), expiry };
-    }
-    case "clear":
-      return { type: "clear", gte: operation.gte ?? "", lt: operation.lt ?? "" };
-    default:
-      return operation;
-  }
-}
-
-function operationText(operation: Operation): string {
-  switch (operation.type) {
-    case "put":
-      return `${operation.key}=${operation.tag} until ${operation.expiry}`;
-    case "del":
-      return `no ${operation.key}`;
-    case "clear":
-      // A range that ends before it begins holds nothing.
-      return operation.gte < operation.lt
-        ? `none from ${operation.gte} to ${operation.lt}`
-        : "none";
-    case "mark":
-      return `mark ${operation.name}`;
-  }
 }
 
 /** A read-only database in another process, that shows more only when it is told to. */

@@ -1,7 +1,9 @@
 // The oracle: whether what directories show after a crash is what is known of them.
 
 import { type Contents, marksText } from "./contents.js";
+import { knownLookingBack } from "./looking-back.js";
 import {
+  type Commit,
   contentsAt,
   type DatabaseFacts,
   type Facts,
@@ -69,14 +71,17 @@ function judgeOne(
 
 /** Every state that is shown is that after some commit; of past ones those with these codes may be refused. */
 function judgeStates(
-  { endOffset, contents, now, marks, past }: ShownDatabase,
+  shown: ShownDatabase,
   { commits }: DatabaseFacts,
   refusals: readonly string[],
 ): string | undefined {
+  const { endOffset, contents, now, marks, past } = shown;
   const wanted = contentsAt(commits, endOffset, now);
   if (contents !== wanted) return `at ${endOffset} holds [${contents}], not [${wanted}]`;
   const known = marksText(marksBelow(commits, endOffset));
   if (marks !== known) return `at ${endOffset} has the marks [${marks}], not [${known}]`;
+  const wrong = judgeLookingBack(shown, commits, refusals);
+  if (wrong !== undefined) return wrong;
   for (const state of past) {
     if (refusals.some((code) => state.contents.startsWith(code))) continue;
     const { offset, time } = state;
@@ -85,6 +90,21 @@ function judgeStates(
       return `after commit ${offset} held [${known}], not [${state.contents}]`;
     if (commits[offset]?.time !== time)
       return `has time ${time} at ${offset}, not ${commits[offset]?.time}`;
+  }
+  return undefined;
+}
+
+function judgeLookingBack(
+  { endOffset, first, lookedBack }: ShownDatabase,
+  commits: readonly Commit[],
+  refusals: readonly string[],
+): string | undefined {
+  if (lookedBack === undefined || first === undefined) return undefined;
+  const known = knownLookingBack(commits, first, endOffset);
+  for (const what of ["changes", "history", "diff"] as const) {
+    const [shown, wanted] = [lookedBack[what], known[what]];
+    if (shown !== wanted && !refusals.some((code) => shown.startsWith(code)))
+      return `from ${first} below ${endOffset} has the ${what} [${shown}], not [${wanted}]`;
   }
   return undefined;
 }

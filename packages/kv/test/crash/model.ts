@@ -13,6 +13,16 @@ export interface Commit {
   readonly state: State;
 }
 
+/** What a database tells of its commits other than by going back to them, as text; where it is refused, that begins with the code. */
+export interface LookedBack {
+  /** What commits did after the first that can be gone back to. */
+  readonly changes: string;
+  /** The versions of one key in the window. */
+  readonly history: string;
+  /** Keys that differ between the first and the last state of the window. */
+  readonly diff: string;
+}
+
 /** What is known of one database at one moment. */
 export interface DatabaseFacts {
   readonly directory: string;
@@ -63,6 +73,8 @@ export interface ShownDatabase {
   readonly snapshotOffset: number;
   /** Count of snapshot files that could not be used. */
   readonly skipped: number;
+  /** Undefined where that was not looked at. */
+  readonly lookedBack?: LookedBack | undefined;
 }
 
 /** A directory that could not be opened, or a state that could not be gone back to. */

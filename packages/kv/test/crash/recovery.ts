@@ -6,6 +6,7 @@ import { LogError, repairLog } from "@tidemark/wal";
 import type { Random, Recovered, SimulatedDisk } from "@tidemark/wal/testing";
 import { applied, type Operation, tagOf } from "./contents.js";
 import { knownOf } from "./judge.js";
+import { lookBack } from "./looking-back.js";
 import {
   type DatabaseFacts,
   type Facts,
@@ -28,7 +29,10 @@ export async function recover(disk: SimulatedDisk): Promise<Recovered<Facts, Sho
     try {
       const database = await open(disk, directory);
       databases.push(database);
-      shown.set(directory, await show(database, NOW));
+      shown.set(directory, {
+        ...(await show(database, NOW)),
+        lookedBack: await lookBack(database),
+      });
       checkLeftovers(disk, directory);
     } catch (error) {
       shown.set(directory, refusalOf(error));
