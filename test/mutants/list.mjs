@@ -7,6 +7,7 @@ import { database } from "./planted/database.mjs";
 import { databaseCrashes } from "./planted/database-crashes.mjs";
 import { databaseRepair } from "./planted/database-repair.mjs";
 import { fileSystem } from "./planted/file-system.mjs";
+import { following } from "./planted/following.mjs";
 import { formats } from "./planted/formats.mjs";
 import { history } from "./planted/history.mjs";
 import { locks } from "./planted/locks.mjs";
@@ -46,4 +47,5 @@ export const mutants = [
   ...databaseCrashes,
   ...databaseRepair,
   ...history,
+  ...following,
 ];

@@ -22,6 +22,11 @@ const commits: readonly Step[] = [
   { do: "write", change: { key: 4, bytes: 40, ttl: 1_000_000_000 } },
 ];
 
+/** Puts a key that expires after so many ms. */
+function putFor(ttl: number, key: number): Step {
+  return { do: "write", change: { key, bytes: 5, ttl } };
+}
+
 /** A process that is killed, and the next one. */
 const killed: Step = { do: "crash", profile: "P0", seed: 3 };
 const powerCut: Step = { do: "crash", profile: "P3", seed: 3 };
@@ -64,19 +69,20 @@ test("marks, versions, expiry and the feed outlive the log that they are from", 
 
 test("what has expired is removed by commits of its own, and nothing else is", async () => {
   const wait = (ms: number): Step => ({ do: "clock", ms });
+  const steps = [consumer, ...commits, putFor(300, 5), putFor(380, 6), wait(299), wait(1)];
+  const waiting = [wait(50), wait(100), put(5, 8), reopen, putFor(70, 5), wait(69), wait(200)];
   const program: Program = {
-    ...slowly("commit", consumer, ...commits, wait(299), wait(1), wait(60), put(1, 8), reopen),
+    ...slowly("commit", ...steps, ...waiting, powerCut),
     removeAfterMs: 50,
   };
-  const kept = { do: "write", change: { key: 1, bytes: 5, ttl: 70 } } as const;
-  const steps = [...program.steps, kept, settle, wait(69), settle, wait(200), settle, powerCut];
-  await look({ ...program, steps }, { budget: 4, momentsMax: 40 });
+  await look(program, { budget: 4, momentsMax: 40 });
 });
 
 test("what is gone back to after its expiry does not come back", async () => {
   const steps: Step[] = [
-    { do: "write", change: { key: 1, bytes: 5, ttl: 70 } },
-    { do: "write", change: { key: 2, bytes: 5, ttl: 700 } },
+    consumer,
+    putFor(70, 1),
+    putFor(700, 2),
     { do: "batch", changes: [{ key: 1 }, { key: 2 }] },
     { do: "clock", ms: 100 },
     { do: "rewind", percent: 50, by: "offset" },
