@@ -93,7 +93,12 @@ export const following = [
     name: "expired-given-back",
     breaks: "a rewind writes keys again whose expiry has passed",
     file: "packages/kv/src/rewind.ts",
-    edits: [["if (entry === undefined || hasExpired(entry, now)) {", "if (entry === undefined) {"]],
+    edits: [
+      [
+        "if (entry === undefined || hasExpired(entry, now)) {",
+        "if (entry === undefined || hasExpired(entry, Number.NEGATIVE_INFINITY)) {",
+      ],
+    ],
     tests: [crashes("what is gone back to after its expiry does not come back")],
   },
   {

@@ -29,11 +29,18 @@ const EFFORTS: Record<Kind, Omit<Effort, "seed">> = {
   damaged: { profiles: ["P5"], budget: 8, momentsMax: 12 },
 };
 
-/** A damaged log is repaired in half of the programs: what is before the damage stays, or what is after it. */
+/** What is damaged is repaired in most of the programs. */
 const variations: Record<Kind, fc.Arbitrary<Variation>> = {
   cut: fc.constant({}),
   failing: fc.constant({}),
-  damaged: fc.constantFrom({}, {}, { repair: "before" }, { repair: "after" }),
+  damaged: fc.constantFrom(
+    {},
+    {},
+    { repair: "before" },
+    { repair: "after" },
+    { repair: "history" },
+    { repair: "newest" },
+  ),
 };
 
 /** Programs made in one go: each go begins with small ones. */

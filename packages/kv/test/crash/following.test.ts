@@ -39,7 +39,8 @@ describe.each(["commit", "os"] as const)("with durability %s", (durability) => {
   });
 
   test("a follower shows durable commits alone, each whole, and none that are gone", async () => {
-    const steps = [put(3, 9), follower, refresh, ...commits, refresh, put(1, 40), sync, refresh];
+    const each = commits.flatMap((step) => [step, refresh]);
+    const steps = [put(3, 9), follower, refresh, ...each, put(1, 40), sync, refresh];
     const program = slowly(durability, ...steps, checkpoint, reopen, del(4), refresh);
     await look(program, { budget: 2, momentsMax: 20 });
   });

@@ -126,10 +126,13 @@ function judgeHalfMade(
   return judgeStates(shown, known, []);
 }
 
-/** After damage, and where the disk has lied, a database may be refused, or hold less; never anything else. */
-export function judgeDamaged(shown: Shown, facts: Facts): string | undefined {
+/**
+ * After damage, and where the disk has lied, a database may be refused, or hold less; never anything else. `mayLose`: what
+ * a snapshot file has and the log has lost may be given up.
+ */
+export function judgeDamaged(shown: Shown, facts: Facts, mayLose = false): string | undefined {
   for (const [directory, there] of shown) {
-    const verdict = judgeOneDamaged(directory, there, facts);
+    const verdict = judgeOneDamaged(directory, there, facts, mayLose);
     if (verdict !== undefined) return `${directory} ${verdict}`;
   }
   return undefined;
@@ -139,6 +142,7 @@ function judgeOneDamaged(
   directory: string,
   shown: ShownDatabase | Refusal,
   facts: Facts,
+  mayLose: boolean,
 ): string | undefined {
   const known = knownOf(facts, directory);
   if (known === undefined) return "is a directory that nobody made";
@@ -146,7 +150,7 @@ function judgeOneDamaged(
   if ("refused" in shown)
     return refusals.includes(shown.refused) ? undefined : `is refused: ${shown.message}`;
   // A snapshot file that is whole tells what the log has lost, and only one of the two is damaged.
-  const least = facts.doubtful || !known.made ? 0 : known.snapshotOffset;
+  const least = mayLose || facts.doubtful || !known.made ? 0 : known.snapshotOffset;
   const { endOffset } = shown;
   if (endOffset < least || endOffset > known.commits.length)
     return `ends at ${endOffset}, not from ${least} to ${known.commits.length}`;

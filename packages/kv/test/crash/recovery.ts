@@ -2,7 +2,6 @@
 
 import { join } from "node:path";
 import { Database, type DatabaseOptions } from "@tidemark/kv";
-import { LogError, repairLog } from "@tidemark/wal";
 import type { Random, Recovered, SimulatedDisk } from "@tidemark/wal/testing";
 import { applied, type Operation, tagOf } from "./contents.js";
 import { knownOf } from "./judge.js";
@@ -19,7 +18,7 @@ import { DIRECTORY, databaseOptions, valueText } from "./program.js";
 import { refusalOf, show } from "./show.js";
 
 /** Later than any program. */
-const NOW = 5_000_000;
+export const NOW = 5_000_000;
 
 /** Opens the program's database, which is made where there is none, and what else is on the disk. */
 export async function recover(disk: SimulatedDisk): Promise<Recovered<Facts, Shown>> {
@@ -47,7 +46,7 @@ export async function recover(disk: SimulatedDisk): Promise<Recovered<Facts, Sho
   };
 }
 
-function directoriesOf(disk: SimulatedDisk): Set<string> {
+export function directoriesOf(disk: SimulatedDisk): Set<string> {
   const found = disk.listSync("/").filter(({ kind }) => kind === "directory");
   return new Set([DIRECTORY, ...found.map(({ name }) => `/${name}`).sort()]);
 }
@@ -68,17 +67,6 @@ function checkLeftovers(disk: SimulatedDisk, directory: string): void {
     .listSync(join(directory, "snapshots"))
     .filter(({ name }) => name.endsWith(".new"));
   if (left.length > 0) throw new Error(`there is a ${left[0]?.name} after opening`);
-}
-
-/** Repairs the log of every database; what cannot be repaired stays as it is. */
-export async function repairAll(disk: SimulatedDisk, keep: "before" | "after"): Promise<void> {
-  for (const directory of directoriesOf(disk)) {
-    try {
-      await repairLog(join(directory, "log"), { fileSystem: disk, keep });
-    } catch (error) {
-      if (!(error instanceof LogError)) throw error;
-    }
-  }
 }
 
 /** Writes to every database that is open, some of which write a snapshot file before or after; resolves with what is known then. */

@@ -5,13 +5,14 @@ import type { CrashPlace, CrashWorkload } from "@tidemark/wal/testing";
 import { difference, judge, judgeDamaged } from "./judge.js";
 import type { Facts, Shown } from "./model.js";
 import type { Program } from "./program.js";
-import { recover, repairAll } from "./recovery.js";
+import { directoriesOf, NOW, recover } from "./recovery.js";
+import { checkKept, type Repair, repairAll } from "./repairing.js";
 import { type Arrange, runProgram } from "./run.js";
 
 /** What else is done than to run a program and to open what crashes of it leave. */
 export interface Variation {
-  /** The log of every database is repaired before it is opened, and keeps what is before the damage, or after it. */
-  readonly repair?: "before" | "after";
+  /** Every database is repaired before it is opened. */
+  readonly repair?: Repair;
   readonly arrange?: Arrange;
 }
 
@@ -22,11 +23,16 @@ export function workloadOf(
   return {
     run: (recorder) => runProgram(program, recorder, arrange),
     async recover(disk) {
-      if (repair !== undefined) await repairAll(disk, repair);
-      return recover(disk);
+      if (repair === undefined) return recover(disk);
+      const kept = await repairAll(disk, directoriesOf(disk), repair, NOW);
+      const recovered = await recover(disk);
+      checkKept(kept, recovered.shown);
+      return recovered;
     },
     check: (shown, facts, { profile, of }) =>
-      facts.doubtful || profile === "P5" ? judgeDamaged(shown, facts) : judge(shown, facts, of),
+      facts.doubtful || profile === "P5"
+        ? judgeDamaged(shown, facts, repair === "history")
+        : judge(shown, facts, of),
     same: difference,
     isDiskHonest: ({ doubtful }) => !doubtful,
     replayLine: (place) => replayLine({ program, ...place, ...(repair && { repair }) }),
@@ -36,7 +42,7 @@ export function workloadOf(
 /** What a violation prints. Without a place it came while the program ran. */
 export interface Where extends Partial<CrashPlace> {
   readonly program: Program;
-  readonly repair?: "before" | "after";
+  readonly repair?: Repair;
 }
 
 /** What shows a program, or one state of it, again. */
