@@ -6,7 +6,7 @@ import { judge, judgeReader } from "./judge.js";
 import { DIRECTORY, logOptions } from "./program.js";
 import { ProgramError } from "./program-error.js";
 import type { Onlooker, Session } from "./session.js";
-import { show } from "./show.js";
+import { isLockInDoubt, show } from "./show.js";
 
 /** What a writer whose calls fail may do to those who read beside it. */
 const EXCUSED = new Set(["LOG_CORRUPT", "LOG_IO", "LOG_NOT_FOUND"]);
@@ -57,6 +57,8 @@ export class Reader implements Onlooker {
   lookAtRest(): void {
     const session = this.#session;
     session.beside(this.#log.refresh(), () => undefined, isExcused);
+    // A lock whose text could not be taken back names a writer who lives: it may be at work, for all that anyone sees.
+    if (session.mayFail && isLockInDoubt(session.disk)) return this.#judge();
     const verdict = judge(show(this.#log), session.facts(), "process");
     if (typeof verdict === "string") throw new ProgramError(`a reader at rest: ${verdict}`);
   }
