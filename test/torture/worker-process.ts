@@ -83,7 +83,8 @@ export class WorkerProcess {
   }
 
   #tell(order: Order): void {
-    if (this.#child.connected) this.#child.send(order);
+    // Sending to a process that dies fails; that it has ended is told when it has.
+    if (this.#child.connected) this.#child.send(order, () => undefined);
   }
 
   #take(told: Told): void {

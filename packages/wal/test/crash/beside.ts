@@ -58,7 +58,10 @@ export class Reader implements Onlooker {
     const session = this.#session;
     session.beside(this.#log.refresh(), () => undefined, isExcused);
     // A lock whose text could not be taken back names a writer who lives: it may be at work, for all that anyone sees.
-    if (session.mayFail && isLockInDoubt(session.disk)) return this.#judge();
+    if (session.mayFail && isLockInDoubt(session.disk)) {
+      this.#judge();
+      return;
+    }
     const verdict = judge(show(this.#log), session.facts(), "process");
     if (typeof verdict === "string") throw new ProgramError(`a reader at rest: ${verdict}`);
   }
