@@ -15,6 +15,8 @@ import {
 
 /** How damage is refused. */
 const DAMAGED = ["KV_CORRUPT", "KV_IO", "KV_UNSUPPORTED_VERSION"];
+/** How an error of a sync shows that comes to whoever syncs next. */
+const LATE = ["KV_NO_SPACE", "KV_FAILED"];
 /** How a directory is refused that holds no database, or one that is half made. */
 const UNMADE = ["KV_NOT_FOUND", "KV_CORRUPT", "KV_INVALID_ARGUMENT"];
 
@@ -146,7 +148,7 @@ function judgeOneDamaged(
 ): string | undefined {
   const known = knownOf(facts, directory);
   if (known === undefined) return "is a directory that nobody made";
-  const refusals = [...DAMAGED, ...UNMADE];
+  const refusals = [...DAMAGED, ...UNMADE, ...(facts.doubtful ? LATE : [])];
   if ("refused" in shown)
     return refusals.includes(shown.refused) ? undefined : `is refused: ${shown.message}`;
   // A snapshot file that is whole tells what the log has lost, and only one of the two is damaged.

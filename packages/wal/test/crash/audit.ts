@@ -10,7 +10,7 @@ import { isLockInDoubt, type Refusal, refusalOf, show } from "./show.js";
 /** What a disk shows to those who only read. */
 export class Audit {
   readonly #disk: SimulatedDisk;
-  readonly #verified: VerifyReport | undefined;
+  readonly #verified: VerifyReport | "unsupported" | undefined;
   readonly #read: Shown | Refusal | undefined;
   /** A reader cannot tell whether a writer is at work, and shows only what is proved durable. */
   readonly #inDoubt: boolean;
@@ -18,7 +18,7 @@ export class Audit {
 
   private constructor(
     disk: SimulatedDisk,
-    verified: VerifyReport | undefined,
+    verified: VerifyReport | "unsupported" | undefined,
     read: Shown | Refusal | undefined,
     inDoubt: boolean,
   ) {
@@ -49,7 +49,7 @@ export class Audit {
   checkRefused({ refused, message }: Refusal): void {
     // Of what cannot be read the others may have no need.
     if (refused === "LOG_IO") return;
-    if (this.#verified?.ok === true)
+    if (this.#verified !== "unsupported" && this.#verified?.ok === true)
       throw new Error(`verifying finds nothing, and opening refuses: ${message}`);
     if (this.#read !== undefined && !("refused" in this.#read) && !this.#inDoubt)
       throw new Error(`a reader finds nothing, and opening refuses: ${message}`);
@@ -71,6 +71,7 @@ export class Audit {
   #checkVerified(shown: Shown, { torn }: RecoveryReport): void {
     const verified = this.#verified;
     if (verified === undefined) return;
+    if (verified === "unsupported") throw new Error("opens, and verifying knows no such version");
     const { ok, damage, startOffset, endOffset } = verified;
     if (!ok) throw new Error(`opens, and verifying finds ${JSON.stringify(damage)}`);
     const [found, opened] = [rangeOf({ startOffset, endOffset }), rangeOf(shown)];
@@ -96,13 +97,14 @@ export class Audit {
   }
 }
 
-/** Undefined where something cannot be read. */
-async function verify(disk: SimulatedDisk): Promise<VerifyReport | undefined> {
+/** Undefined where something cannot be read; a bit of a version that flipped looks like a later one. */
+async function verify(disk: SimulatedDisk): Promise<VerifyReport | "unsupported" | undefined> {
   try {
     return await verifyLog(DIRECTORY, { fileSystem: disk });
   } catch (error) {
-    if (refusalOf(error).refused !== "LOG_IO") throw error;
-    return undefined;
+    const { refused } = refusalOf(error);
+    if (refused === "LOG_CORRUPT") throw error;
+    return refused === "LOG_IO" ? undefined : "unsupported";
   }
 }
 

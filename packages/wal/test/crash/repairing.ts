@@ -77,7 +77,8 @@ export async function repair(session: Session, damage: number | undefined): Prom
   }
   const outcome = await tryRepair(session.disk, program);
   if ("refused" in outcome) {
-    if (damage === undefined) throw new ProgramError(`a repair: ${outcome.message}`);
+    if (damage === undefined && !model.doubtful)
+      throw new ProgramError(`a repair: ${outcome.message}`);
     // Whoever looks at what is left is refused as well, or sees what there was.
     model.doubtful = true;
     session.ended = true;
