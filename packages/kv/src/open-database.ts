@@ -36,7 +36,7 @@ import {
 import { unlessCut } from "./moving-window.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
 import type { ResolvedOptions } from "./options.js";
-import { Pace } from "./pace.js";
+import { OPENING_SLICE_MS, Pace } from "./pace.js";
 import { Pins } from "./pins.js";
 import type { State } from "./state.js";
 
@@ -109,7 +109,12 @@ async function foldWhole(source: FoldSource, log: OpenedLog, readOnly: boolean) 
     const endOffset = log.acknowledgedOffset;
     return {
       endOffset,
-      folded: await fold(source, endOffset, { pace: new Pace() }, loadMarkedState),
+      folded: await fold(
+        source,
+        endOffset,
+        { pace: new Pace(undefined, OPENING_SLICE_MS) },
+        loadMarkedState,
+      ),
     };
   };
   if (!readOnly) return await run();
