@@ -96,7 +96,14 @@ export async function examineLog(
     for (const segment of unsealed) {
       // Behind what opening would read there are zeros, torn bytes, or what a live writer is at.
       const limit = verdict.read ? segment.size : undefined;
-      if (isBehindDamage) offset = firstOffsetIn(fileSystem, segment, offset);
+      if (isBehindDamage) {
+        const due = offset;
+        offset = firstOffsetIn(fileSystem, segment, due);
+        const before = segments.at(-1);
+        // It looks whole but for its header, and is not: records between the two are gone with that.
+        if (offset > due && before?.headerOnly === true)
+          segments.splice(-1, 1, { ...before, headerOnly: false });
+      }
       const found = reachingFloor(manifest, await walk.pass(segment, offset, limit));
       const first = verdict.damage?.file === segment.path ? [verdict.damage] : [];
       const others = found.damage.filter(({ position }) => position !== verdict.damage?.position);

@@ -307,3 +307,21 @@ describe("fault 39: a repair", () => {
     expect(torn).toBeGreaterThan(0);
   });
 });
+
+test("fault 39: a repair keeps what it says where records went with a header, before a segment that is not sealed either", async () => {
+  const disk = new SimulatedDisk();
+  const options = logOptions({ durability: "os" }, () => 1);
+  const log = await Log.open(DIRECTORY, { ...options, fileSystem: disk });
+  await log.append(payloadOf(0, 40));
+  await log.appendBatch([111, 798, 2996, 10].map((bytes) => payloadOf(1, bytes)));
+  disk.kill();
+  const left = disk.crash({ profile: "P0", seed: 1 });
+  const store = await left.open(`${DIRECTORY}/00000001.log`, "write");
+  await store.sync();
+  await store.close();
+  left.damage({ kind: "zeroed", path: store.path, sector: 0 });
+  const { kept } = await repairLog(DIRECTORY, { fileSystem: left, keep: "before" });
+  const opened = await Log.open(DIRECTORY, { ...options, fileSystem: left });
+  expect([opened.startOffset, opened.endOffset]).toEqual([kept.from, kept.to]);
+  expect(kept).toEqual({ from: 0, to: 0 });
+});
