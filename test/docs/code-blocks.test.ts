@@ -15,6 +15,7 @@ const DOCUMENTS = [
   "README.md",
   "packages/wal/README.md",
   "packages/kv/README.md",
+  "docs/keyv.md",
   "docs/time-travel.md",
 ];
 

@@ -60,7 +60,7 @@ export interface ResolvedWrite {
 }
 
 /** Added to any time that a clock of ours gives, it is one that the format holds. */
-const TTL_MAX = 2 ** 52;
+export const TTL_MAX = 2 ** 52;
 
 const unconditional: ResolvedWrite = { sync: false, condition: undefined, ttl: undefined };
 
