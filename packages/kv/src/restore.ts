@@ -2,7 +2,6 @@
 // Invariant: at the destination there is nothing, or the whole (destination.ts).
 
 import { resolve } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import { type Ancestry, type FileSystem, Log } from "@tidemark/wal";
 import {
   checkBoolean,
@@ -14,18 +13,12 @@ import {
 import { build, checkDestination, temporaryName } from "./destination.js";
 import { resolveClock, resolveFileSystem } from "./environment.js";
 import { corrupt, databaseError } from "./errors.js";
+import { readExisting } from "./existing.js";
 import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
 import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
 import { logDirectory, snapshotName, snapshotsDirectory } from "./layout.js";
-import { unlessCut } from "./moving-window.js";
-import { openExisting } from "./open-database.js";
 import { Pace } from "./pace.js";
-import { findDestination } from "./reach.js";
 import { type ResolvedTarget, resolveTarget, type Target } from "./target.js";
-
-/** Five times what the log waits by default before it states what is durable. */
-const CATCH_UP_MS = 250;
-const CATCH_UP_STEP_MS = 10;
 
 export interface RestoreOptions {
   /** Only says what would be done, down to the count of entries; writes nothing. Default false. */
@@ -121,44 +114,16 @@ async function restoreChecked(
   const clock = resolveClock(options.clock);
   const pace = new Pace(signal);
   await checkDestination(fileSystem, from, to);
-  const { source, log } = await openExisting(from, fileSystem, clock);
-  try {
-    await catchUp(log, target);
-    const run = async () => {
-      const endOffset = log.acknowledgedOffset;
-      const marks = () => marksOf(source, endOffset, pace);
-      const reach = { source, endOffset, now: Math.max(clock(), log.lastTime), marks };
-      const { offset } = await findDestination(target, reach);
+  return await readExisting(
+    from,
+    target,
+    { fileSystem, clock, pace },
+    async (source, { offset }) => {
       const restoring = { fileSystem, clock, pace, onProgress, source, offset };
       const made = await (options.dryRun === true ? plan(restoring) : make(restoring, to));
       return { source: from, destination: to, ...made };
-    };
-    return await unlessCut(source, run, () => log.refresh());
-  } finally {
-    await log.close();
-  }
-}
-
-/**
- * A writer that is at work, here or elsewhere, states what is durable a moment after it has acknowledged it (the
- * log's `noteAfterMs`), and only then does a reader see it: time is given for that.
- */
-async function catchUp(log: Log, target: ResolvedTarget): Promise<void> {
-  if (log.recovery.orderly) return;
-  const untilMs = performance.now() + CATCH_UP_MS;
-  while (performance.now() < untilMs) {
-    if (target.kind === "offset" && target.offset < log.endOffset) return;
-    await sleep(CATCH_UP_STEP_MS);
-    await log.refresh();
-  }
-}
-
-async function marksOf(source: FoldSource, endOffset: number, pace: Pace) {
-  const { result } = await fold(source, endOffset, { pace }, async (folding) => {
-    for await (const _ of folding.batches()) void _;
-    return folding.marks();
-  });
-  return result;
+    },
+  );
 }
 
 /** What both kinds of run report of the fold. */

@@ -223,16 +223,14 @@ export class ValueDecoder {
   }
 
   #error(name: string, properties: unknown): Error {
-    const known = Object.hasOwn(errorClasses, name) ? errorClasses[name as ErrorName] : undefined;
-    if (known === undefined || typeof properties !== "object" || properties === null) {
+    if (
+      !Object.hasOwn(errorClasses, name) ||
+      typeof properties !== "object" ||
+      properties === null
+    ) {
       throw this.#malformed(`no such error: ${name.slice(0, 80)}`);
     }
-    const value: Error = Reflect.construct(known, known === AggregateError ? [[]] : []);
-    for (const key of Object.getOwnPropertyNames(value)) Reflect.deleteProperty(value, key);
-    for (const [key, item] of Object.entries(properties)) {
-      define(value, key, item, !hiddenInErrors.has(key));
-    }
-    return value;
+    return errorWith(name as ErrorName, properties);
   }
 
   #regexp(source: string, flags: unknown): RegExp {
@@ -242,6 +240,17 @@ export class ValueDecoder {
       throw this.#malformed("no regular expression that this engine knows");
     }
   }
+}
+
+/** A built-in error that has these properties and no others. */
+export function errorWith(name: ErrorName, properties: object): Error {
+  const known = errorClasses[name];
+  const value: Error = Reflect.construct(known, known === AggregateError ? [[]] : []);
+  for (const key of Object.getOwnPropertyNames(value)) Reflect.deleteProperty(value, key);
+  for (const [key, item] of Object.entries(properties)) {
+    define(value, key, item, !hiddenInErrors.has(key));
+  }
+  return value;
 }
 
 const hiddenInErrors = new Set(["message", "stack", "cause", "errors"]);

@@ -1,0 +1,177 @@
+// The command line as a whole. To add a command: a file in commands/ whose `define` describes its arguments and options
+// on a commander Command (shared ones with addTargets, addKeyFormat, addRange) and returns what it does; and its line in
+// `commands` below. Only the command that is asked for is loaded. --json is there for every command; results go to `run.out`,
+// progress to `run.progress`, errors are thrown (failure-of.ts makes them words and an exit code), and long work takes `run.signal`.
+
+import { createRequire } from "node:module";
+import { Command, CommanderError } from "commander";
+import { Ended, endings, exitCode } from "./exit-codes.js";
+import { type Failure, type Ran, usageFailure } from "./failure.js";
+import type { Action, Run } from "./run.js";
+
+interface CommandModule {
+  /** Describes the command, and gives what it does. */
+  readonly define: (command: Command) => Action;
+}
+
+interface CommandEntry {
+  readonly name: string;
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+}
+
+const commands: readonly CommandEntry[] = [
+  {
+    name: "info",
+    summary: "what a database or a log is, and how far it reaches",
+    load: () => import("./commands/info.js"),
+  },
+  {
+    name: "get",
+    summary: "the value of a key, now or at a target",
+    load: () => import("./commands/get.js"),
+  },
+];
+
+const DESCRIPTION =
+  "Looks into Tidemark databases and logs. Commands that only read work beside a live writer and never change a byte.";
+
+const HELP = `
+Exit codes: 0 fine, 1 damage found, 2 usage, 3 no such database, key or target, 4 the system or another process
+stood in the way, 70 a bug, 130 Ctrl-C, 141 nobody reads the output any more.
+
+Examples:
+  $ tidemark info ./ledger
+  $ tidemark get ./ledger balance --time 2026-01-31T10:00
+  $ tidemark help get`;
+
+/** What was asked for, as far as it is known before anything is parsed. */
+interface Asked {
+  readonly entry: CommandEntry | undefined;
+  readonly json: boolean;
+}
+
+/** Runs the program; resolves with its exit code. */
+export async function runProgram(args: readonly string[]): Promise<number> {
+  const asked = look(args);
+  const ran: { command: string | undefined; directory: string | undefined } = {
+    command: asked.entry?.name,
+    directory: undefined,
+  };
+  let code: number = exitCode.fine;
+  const program = makeProgram();
+  for (const entry of commands) {
+    const command = program.command(entry.name).summary(entry.summary);
+    if (entry !== asked.entry) continue;
+    const action = (await entry.load()).define(command);
+    command.option("--json", "print JSON").action(async () => {
+      ran.directory = command.args[0];
+      code = await perform(action, command);
+    });
+  }
+  try {
+    if (args.length === 0) program.help({ error: true });
+    await program.parseAsync(args, { from: "user" });
+    return code;
+  } catch (error) {
+    if (error instanceof Ended) return error.exitCode;
+    if (error instanceof CommanderError && error.exitCode === 0) return exitCode.fine;
+    if (error instanceof CommanderError && error.code === "commander.help") return exitCode.usage;
+    return await tell(error, ran, asked.json);
+  }
+}
+
+function look(args: readonly string[]): Asked {
+  const words = args.filter((arg) => !arg.startsWith("-"));
+  const name = words[0] === "help" ? words[1] : words[0];
+  return { entry: commands.find((entry) => entry.name === name), json: args.includes("--json") };
+}
+
+function makeProgram(): Command {
+  return new Command("tidemark")
+    .description(DESCRIPTION)
+    .addHelpText("after", HELP)
+    .configureHelp({ subcommandTerm: (command) => command.name() })
+    .helpOption("-h, --help", "show help")
+    .helpCommand("help [command]", "show help for a command")
+    .option("-V, --version", "show the version")
+    .on("option:version", showVersion)
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+}
+
+function showVersion(): never {
+  const { version } = createRequire(import.meta.url)("../../package.json") as { version: string };
+  process.stdout.write(`${version}\n`);
+  throw new CommanderError(0, "commander.version", version);
+}
+
+/** Runs a command with all that it may need, and sees that all it has printed is out before it is done. */
+async function perform(action: Action, command: Command): Promise<number> {
+  const [{ Output }, { Progress }, { styleOf }] = await Promise.all([
+    import("./output.js"),
+    import("./progress.js"),
+    import("./style.js"),
+  ]);
+  const { stdout, stderr, env } = process;
+  const ending = new AbortController();
+  const progress = new Progress(stderr, stderr.isTTY === true && env["TERM"] !== "dumb");
+  const out = new Output(stdout, ending.signal, () => progress.clear());
+  const style = styleOf(stdout, env);
+  const json = command.opts<{ json?: boolean }>().json === true;
+  const run: Run = { json, out, progress, style, signal: ending.signal };
+  const release = watchForEnd(ending);
+  try {
+    const code = await action(run, ...command.args);
+    await out.flush();
+    return code;
+  } catch (error) {
+    // What was found before is printed, unless nobody wants it.
+    if (!ending.signal.aborted) await out.flush();
+    throw ending.signal.aborted ? ending.signal.reason : error;
+  } finally {
+    progress.clear();
+    release();
+  }
+}
+
+/** Ends a run by signal, once; the second time at once, for work that does not look. */
+function watchForEnd(ending: AbortController): () => void {
+  const end = (name: "SIGINT" | "SIGTERM") => {
+    if (ending.signal.aborted) process.exit(endings[name]);
+    ending.abort(new Ended(name));
+  };
+  process.on("SIGINT", end).on("SIGTERM", end);
+  process.stdout.on("error", (error: Error & { code?: string }) => {
+    ending.abort(error.code === "EPIPE" ? new Ended("SIGPIPE") : error);
+  });
+  return () => {
+    process.off("SIGINT", end).off("SIGTERM", end);
+  };
+}
+
+/** Says what went wrong on standard error, as JSON where results are; resolves with the exit code. */
+async function tell(error: unknown, ran: Ran, json: boolean): Promise<number> {
+  const [{ harmless }, { styleOf }] = await Promise.all([
+    import("./output.js"),
+    import("./style.js"),
+  ]);
+  const failure =
+    error instanceof CommanderError
+      ? usageFailure(error.message.replace(/^error: /, ""), ran)
+      : (await import("./failure-of.js")).failureOf(error, ran);
+  const { stderr, env } = process;
+  const style = styleOf(stderr, env);
+  const lines = json ? [asJson(failure)] : inWords(failure, style("red", "error:"));
+  stderr.write(lines.map((line) => `${harmless(line)}\n`).join(""));
+  return failure.exitCode;
+}
+
+function inWords({ message, hint }: Failure, prefix: string): string[] {
+  const lines = `${prefix} ${message}`.split("\n");
+  return hint === undefined ? lines : [...lines, hint];
+}
+
+function asJson({ code, message, hint }: Failure): string {
+  return JSON.stringify({ error: { code, message, hint } });
+}
