@@ -5,7 +5,7 @@ import { Log, type RecoveryReport, type VerifyReport, verifyLog } from "@tidemar
 import type { SimulatedDisk } from "@tidemark/wal/testing";
 import type { Shown } from "./model.js";
 import { DIRECTORY } from "./program.js";
-import { isLockInDoubt, type Refusal, refusalOf, show } from "./show.js";
+import { isLockInDoubt, LATE, type Refusal, refusalOf, show } from "./show.js";
 
 /** What a disk shows to those who only read. */
 export class Audit {
@@ -48,7 +48,7 @@ export class Audit {
   /** Throws where opening, which refused, does not agree. */
   checkRefused({ refused, message }: Refusal): void {
     // Of what cannot be read the others may have no need.
-    if (refused === "LOG_IO") return;
+    if (LATE.has(refused)) return;
     if (this.#verified !== "unsupported" && this.#verified?.ok === true)
       throw new Error(`verifying finds nothing, and opening refuses: ${message}`);
     if (this.#read !== undefined && !("refused" in this.#read) && !this.#inDoubt)
@@ -104,7 +104,7 @@ async function verify(disk: SimulatedDisk): Promise<VerifyReport | "unsupported"
   } catch (error) {
     const { refused } = refusalOf(error);
     if (refused === "LOG_CORRUPT") throw error;
-    return refused === "LOG_IO" ? undefined : "unsupported";
+    return LATE.has(refused) ? undefined : "unsupported";
   }
 }
 

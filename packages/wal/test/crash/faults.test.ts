@@ -180,6 +180,11 @@ describe("fault 44: an error that comes a sync late", () => {
     await look(slowly("commit", ...steps), { profiles: ["P4"] });
   });
 
+  test("is a refusal after a kill too, where it says that the disk is full", async () => {
+    const fault: Step = { do: "fail", call: "datasync", times: 1, code: "ENOSPC", manner: "late" };
+    await look(slowly("commit", fault, append(40), append(50)), { profiles: ["P0"] });
+  });
+
   test("poisons the log then, and opening again makes durable what it shows", async () => {
     const disk = new SimulatedDisk();
     const options = {

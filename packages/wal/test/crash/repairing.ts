@@ -8,11 +8,12 @@ import { ProgramError } from "./program-error.js";
 import type { Session } from "./session.js";
 import { openLog, type Refusal, show, withLock } from "./show.js";
 
-/** How a repair is refused that would have nothing to keep, or is not told what. */
+/** How a repair is refused that would have nothing to keep, is not told what, or meets an error that comes late. */
 const HOPELESS = new Set([
   "LOG_CORRUPT",
   "LOG_INVALID_ARGUMENT",
   "LOG_IO",
+  "LOG_NO_SPACE",
   "LOG_NOT_FOUND",
   "LOG_UNSUPPORTED_VERSION",
 ]);

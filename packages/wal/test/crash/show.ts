@@ -1,6 +1,6 @@
 // Opening a log as a user would, and all that it shows, as plain values.
 
-import { Log, LogError, type LogOptions } from "@tidemark/wal";
+import { FileSystemError, Log, LogError, type LogOptions } from "@tidemark/wal";
 import type { SimulatedDisk } from "@tidemark/wal/testing";
 import type { Shown } from "./model.js";
 import { DIRECTORY } from "./program.js";
@@ -16,6 +16,10 @@ export interface Refusal {
 
 /** How damage is refused. */
 const DAMAGED = new Set(["LOG_CORRUPT", "LOG_IO", "LOG_UNSUPPORTED_VERSION"]);
+/** And an error of a sync that comes late, after the writer that it was of. */
+export const LATE = new Set(["LOG_IO", "LOG_NO_SPACE"]);
+/** More often than the faults that are planned together can strike. */
+const BY_HAND_MAX = 6;
 
 export function show(log: Log): Shown {
   return {
@@ -26,9 +30,10 @@ export function show(log: Log): Shown {
   };
 }
 
-/** The refusal that an error is, of a log that is damaged; throws any other. */
+/** The refusal that an error is, of a log that is damaged or of a disk that fails late; throws any other. */
 export function refusalOf(error: unknown): Refusal {
-  if (!(error instanceof LogError) || !DAMAGED.has(error.code)) throw error;
+  if (!(error instanceof LogError)) throw error;
+  if (!DAMAGED.has(error.code) && !LATE.has(error.code)) throw error;
   return { refused: error.code, message: error.message };
 }
 
@@ -42,14 +47,25 @@ export async function withLock<T>(disk: SimulatedDisk, run: () => Promise<T>): P
   } catch (error) {
     if (!(error instanceof LogError) || error.code !== "LOG_LOCKED") throw error;
     if (disk.paths().includes(CLAIM)) {
-      await disk.unlink(CLAIM);
+      await byHand(() => disk.unlink(CLAIM));
       return withLock(disk, run);
     }
     if (!isLockInDoubt(disk)) throw error;
-    const file = await disk.open(LOCK, "write");
-    await file.truncate(0);
-    await file.close();
+    await byHand(async () => {
+      const file = await disk.open(LOCK, "write");
+      await file.truncate(0).finally(() => file.close());
+    });
     return run();
+  }
+}
+
+/** Somebody's work on a disk whose calls may fail: whoever sees it fail does it again. */
+async function byHand(work: () => Promise<void>, attempts = BY_HAND_MAX): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof FileSystemError) || attempts === 1) throw error;
+    await byHand(work, attempts - 1);
   }
 }
 

@@ -63,7 +63,8 @@ function check(shown: Outcome, facts: Facts, { profile, of }: Crash): string | u
   const known = profile === "P5" ? { ...facts, kept: undefined } : facts;
   if ("refused" in shown) {
     const { refused, message, repaired } = shown;
-    if (!doubtful && profile !== "P5" && kept === undefined) return `${refused}: ${message}`;
+    const excused = profile === "P5" && refused !== "LOG_NO_SPACE";
+    if (!doubtful && !excused && kept === undefined) return `${refused}: ${message}`;
     if (repaired === undefined) return undefined;
     if (!("refused" in repaired)) return judgeRepaired(repaired, known);
     return known.kept === undefined ? undefined : `cannot be repaired: ${repaired.message}`;
