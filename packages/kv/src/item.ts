@@ -131,10 +131,10 @@ export class Item implements SnapshotEntry {
     if (beside === undefined) {
       const bytes = roomFor(text.length);
       const end = bytes.write(text, 0, "latin1");
-      return { bytes, start: startOfValue(bytes, this.#prefixLength), end };
+      return { bytes, start: startOfValue(bytes, this.#prefixLength), end, text };
     }
     const bytes = Buffer.from(beside.buffer, beside.byteOffset, beside.byteLength);
-    return { bytes, start: 0, end: bytes.length };
+    return { bytes, start: 0, end: bytes.length, text: undefined };
   }
 
   #number(index: number): number {

@@ -4,7 +4,13 @@
 import { Malformed } from "./byte-reader.js";
 
 const SHORT_STRING_LENGTH = 15;
+/** The engine copies shorter slices. */
+const SLICE_LENGTH_MIN = 13;
+/** How much longer than a slice the text may be that the slice keeps alive. */
+const SLICED_RATIO_MAX = 4;
 const NAMES = 1024;
+/** Objects of as many properties and more begin alike. */
+const BEGINNINGS = 16;
 const KEPT_BYTES = 64 * 1024;
 const nothing = Buffer.alloc(0);
 
@@ -12,19 +18,26 @@ export class MessagePackReader {
   bytes: Buffer = nothing;
   position = 0;
   end = 0;
+  /** Which name was read last, for `name`. */
+  nameSlot = 0;
   #view: DataView = new DataView(nothing.buffer);
-  // Property names repeat: a name that was read before is found by its bytes, not made again.
+  #text: string | undefined;
+  // Property names repeat: a name that was read before is found by its bytes, not made again. They also repeat in their
+  // order: of each slot, and of each beginning of an object, this is the slot of the name that came next.
   readonly #names: string[] = new Array<string>(NAMES).fill("");
+  readonly #following = new Uint16Array(NAMES + BEGINNINGS);
 
-  /** Reads from `start` to `end` (exclusive) from now on. */
-  begin(bytes: Buffer, start: number, end: number): void {
+  /** Reads from `start` to `end` (exclusive) from now on. With `text`, whose characters are the bytes up to there. */
+  begin(bytes: Buffer, start: number, end: number, text?: string): void {
     if (bytes !== this.bytes) this.#use(bytes);
     this.position = start;
     this.end = end;
+    this.#text = text;
   }
 
-  /** Lets go of large bytes, which would stay for as long as no others are read. */
+  /** Lets go of what would stay for as long as nothing else is read: the text, and large bytes. */
   finish(): void {
+    this.#text = undefined;
     if (this.bytes.length > KEPT_BYTES) this.#use(nothing);
   }
 
@@ -91,7 +104,9 @@ export class MessagePackReader {
   string(length: number): string {
     const start = this.take(length);
     const { bytes } = this;
-    if (length <= SHORT_STRING_LENGTH) {
+    if (this.#mayBeSliced(length)) {
+      if (this.#isAscii(start, length)) return (this.#text as string).slice(start, start + length);
+    } else if (length <= SHORT_STRING_LENGTH) {
       const text = asciiString(bytes, start, length);
       if (text !== undefined) return text;
     }
@@ -103,17 +118,56 @@ export class MessagePackReader {
     return text;
   }
 
-  /** A whole string, header and all. */
-  name(): string {
+  /** A slice costs a fifth of a string made from bytes, but keeps all of the text alive. */
+  #mayBeSliced(length: number): boolean {
+    const text = this.#text;
+    if (text === undefined) return false;
+    return length < SLICE_LENGTH_MIN || length * SLICED_RATIO_MAX >= text.length;
+  }
+
+  #isAscii(start: number, length: number): boolean {
+    let at = start;
+    const end = start + length;
+    for (; at + 4 <= end; at += 4) if ((this.#view.getInt32(at) & 0x80808080) !== 0) return false;
+    for (; at < end; at++) if ((this.bytes[at] as number) >= 0x80) return false;
+    return true;
+  }
+
+  /** What to give `name` before the first name of an object of `count` properties. */
+  beginningOf(count: number): number {
+    return NAMES + Math.min(count, BEGINNINGS - 1);
+  }
+
+  /** A whole string, header and all; `previous` is the `nameSlot` of the name before it. */
+  name(previous: number): string {
+    const guess = this.#following[previous] as number;
+    const known = this.#names[guess] as string;
+    const start = this.position + 1;
+    const end = start + known.length;
+    if (
+      end <= this.end &&
+      this.bytes[start - 1] === (0xa0 | known.length) &&
+      isLatin1(known, this.bytes, start)
+    ) {
+      this.position = end;
+      this.nameSlot = guess;
+      return known;
+    }
+    return this.#nameUnlike(previous);
+  }
+
+  /** A name other than the one that came after `previous` before. */
+  #nameUnlike(previous: number): string {
     const type = this.u8();
-    if (type >= 0xa0 && type < 0xc0) return this.#shortName(type & 0x1f);
+    if (type >= 0xa0 && type < 0xc0) return this.#shortName(type & 0x1f, previous);
+    this.nameSlot = previous;
     if (type === 0xd9) return this.string(this.u8());
     if (type === 0xda) return this.string(this.u16());
     if (type === 0xdb) return this.string(this.u32());
     throw this.malformed("property name is not a string");
   }
 
-  #shortName(length: number): string {
+  #shortName(length: number, previous: number): string {
     const start = this.take(length);
     const { bytes } = this;
     let hash = length;
@@ -121,6 +175,8 @@ export class MessagePackReader {
       hash = (Math.imul(hash, 31) + (bytes[i] as number)) & 0xffffff;
     }
     const slot = (hash ^ (hash >> 10)) % NAMES;
+    this.#following[previous] = slot;
+    this.nameSlot = slot;
     const known = this.#names[slot] as string;
     if (known.length === length && isLatin1(known, bytes, start)) return known;
     this.position = start;

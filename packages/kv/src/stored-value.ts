@@ -16,6 +16,8 @@ export interface ValueBytes {
   readonly bytes: Buffer;
   readonly start: number;
   readonly end: number;
+  /** A string whose characters are the bytes from 0 to `end`, if there is one. */
+  readonly text: string | undefined;
 }
 
 /** Holds the bytes from `start` to `end` (exclusive), copied. */
@@ -30,10 +32,10 @@ export function storeValue(bytes: Buffer, start: number, end: number): StoredVal
 export function bytesOfValue(value: StoredValue): ValueBytes {
   if (typeof value === "string") {
     const end = scratch.write(value, 0, "latin1");
-    return { bytes: scratch, start: 0, end };
+    return { bytes: scratch, start: 0, end, text: value };
   }
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return { bytes, start: 0, end: bytes.length };
+  return { bytes, start: 0, end: bytes.length, text: undefined };
 }
 
 /** Whether two held values have the same bytes. */

@@ -20,9 +20,12 @@ export class ValueDecoder {
   /** Elements that may still be claimed. */
   #budget = 0;
 
-  /** The one value that lies from `start` to `end` (exclusive); throws Malformed. It shares no memory with `bytes`. */
-  decode(bytes: Buffer, start: number, end: number): unknown {
-    this.#in.begin(bytes, start, end);
+  /**
+   * The one value that lies from `start` to `end` (exclusive); throws Malformed. It shares no memory with `bytes`, but may
+   * with `text`, whose characters are those bytes.
+   */
+  decode(bytes: Buffer, start: number, end: number, text?: string): unknown {
+    this.#in.begin(bytes, start, end, text);
     this.#depth = 0;
     this.#budget = end - start;
     try {
@@ -121,8 +124,10 @@ export class ValueDecoder {
   #object(count: number): Record<string, unknown> {
     this.#enter(count * 2);
     const value: Record<string, unknown> = {};
+    let slot = this.#in.beginningOf(count);
     for (let i = 0; i < count; i++) {
-      const name = this.#in.name();
+      const name = this.#in.name(slot);
+      slot = this.#in.nameSlot;
       const item = this.#read();
       // Assigning to __proto__ would set the prototype instead.
       if (name === "__proto__") define(value, name, item, true);

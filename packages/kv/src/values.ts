@@ -19,9 +19,9 @@ export function decodeValueOf(entry: Pick<Entry, "value">): unknown {
   return decode(entry instanceof Item ? entry.valueBytes : bytesOfValue(entry.value));
 }
 
-function decode({ bytes, start, end }: ValueBytes): unknown {
+function decode({ bytes, start, end, text }: ValueBytes): unknown {
   try {
-    return decoder.decode(bytes, start, end);
+    return decoder.decode(bytes, start, end, text);
   } catch (error) {
     if (!(error instanceof Malformed)) throw error;
     throw new DatabaseError("KV_CORRUPT", `a value cannot be decoded: ${error.message}`, {

@@ -109,6 +109,29 @@ describe("what is put reads back", () => {
     expect(roundTrip(value)).toStrictEqual(value);
   });
 
+  test("strings of any length, alone or among others, with a character beyond ASCII somewhere or nowhere", () => {
+    for (let length = 0; length < 80; length++) {
+      const plain = "abcdefghij".repeat(8).slice(0, length);
+      for (const at of [0, length >> 1, length - 1]) {
+        const other = `${plain.slice(0, at)}é${plain.slice(at + 1)}`;
+        for (const value of [plain, other, { plain, other, long: plain.repeat(5) }]) {
+          expect(roundTrip(value)).toEqual(value);
+        }
+      }
+    }
+  });
+
+  test("objects whose names are others, or in another order, than those read before", () => {
+    const names = ["a", "b", "aa", "ab", "", "é", "n".repeat(31), "n".repeat(32), "m".repeat(40)];
+    for (let n = 0; n < 500; n++) {
+      const [first, second] = [names[n % 9] ?? "", names[(n * 5 + (n >> 4)) % 9] ?? ""];
+      const value = { [first]: 1, [second]: { [second]: 2, [first]: [] }, x: n };
+      const read = roundTrip(value);
+      expect(read).toEqual(value);
+      expect(Object.keys(read as object)).toEqual(Object.keys(value));
+    }
+  });
+
   test("a view of part of a buffer is only that part", () => {
     const part = new Uint16Array(new Uint16Array([1, 2, 3, 4]).buffer, 2, 2);
     const back = roundTrip(part) as Uint16Array;
@@ -392,6 +415,11 @@ describe("hostile bytes end in a typed error", () => {
     ["a map within an extension", "c7 05 01 df ffffffff"],
   ])("fault 55: %s", (_, bytes) => {
     expect(() => decode(hex(bytes))).toThrowError(corrupt);
+  });
+
+  test("a property name that ends beyond the value, where the value before it has the rest", () => {
+    expect(decode(hex("81 a3 616263 01"))).toEqual({ abc: 1 });
+    expect(() => decode(hex("81 a3 6162"))).toThrowError(corrupt);
   });
 
   test("fault 55: claims that each fit but do not fit together are refused before they add up", () => {
