@@ -31,6 +31,13 @@ export interface Held<V> {
   readonly beside: V | undefined;
 }
 
+/** Items of a leaf with indexes from `from` to `to` (exclusive). */
+export interface Run<V> {
+  readonly leaf: Leaf<V>;
+  readonly from: number;
+  readonly to: number;
+}
+
 type Make<V, T> = (text: string, beside: V | undefined) => T;
 
 /** The right half of a node that became too large. */
@@ -280,17 +287,31 @@ export class OrderedMap<V extends object> {
   }
 
   /**
-   * What `make` makes of the items within an interval of prefixes, ascending. The map must not change meanwhile:
-   * iterate over a fork.
+   * The items within an interval of prefixes, a leaf at a time, ascending or from the last to the first; within a run
+   * they ascend. The map must not change meanwhile: iterate over a fork.
    */
-  *ascending<T>({ gte, lt }: KeyInterval, make: Make<V, T>): Generator<T, void, void> {
-    for (const leaf of leavesFrom(this.#root, gte)) {
-      const { texts } = leaf;
-      for (let i = lowerBound(texts, gte); i < texts.length; i++) {
-        const text = texts[i] as string;
-        if (lt !== undefined && text >= lt) return;
-        yield make(text, leaf.beside(i));
-      }
+  *runs({ gte, lt }: KeyInterval, reverse: boolean): Generator<Run<V>, void, void> {
+    const leaves = reverse ? leavesBack(this.#root, lt) : leavesFrom(this.#root, gte);
+    for (const leaf of leaves) {
+      const from = lowerBound(leaf.texts, gte);
+      const to = lt === undefined ? leaf.count : lowerBound(leaf.texts, lt);
+      if (from < to) yield { leaf, from, to };
+      // Whatever bound it has on the way stands in this leaf.
+      if (reverse ? from > 0 : to < leaf.count) return;
+    }
+  }
+
+  /** What `make` makes of the items within an interval of prefixes, ascending. The map must not change meanwhile. */
+  *ascending<T>(interval: KeyInterval, make: Make<V, T>): Generator<T, void, void> {
+    for (const { leaf, from, to } of this.runs(interval, false)) {
+      for (let i = from; i < to; i++) yield make(leaf.texts[i] as string, leaf.beside(i));
+    }
+  }
+
+  /** As `ascending`, from the last to the first. */
+  *descending<T>(interval: KeyInterval, make: Make<V, T>): Generator<T, void, void> {
+    for (const { leaf, from, to } of this.runs(interval, true)) {
+      for (let i = to - 1; i >= from; i--) yield make(leaf.texts[i] as string, leaf.beside(i));
     }
   }
 
@@ -304,18 +325,6 @@ export class OrderedMap<V extends object> {
     for (const leaf of leavesExpired(this.#root, time)) {
       for (const [i, text] of leaf.texts.entries()) {
         if (this.#expiryOf(text) <= time) yield make(text, leaf.beside(i));
-      }
-    }
-  }
-
-  /** As `ascending`, from the last to the first. */
-  *descending<T>({ gte, lt }: KeyInterval, make: Make<V, T>): Generator<T, void, void> {
-    for (const leaf of leavesBack(this.#root, lt)) {
-      const { texts } = leaf;
-      for (let i = (lt === undefined ? texts.length : lowerBound(texts, lt)) - 1; i >= 0; i--) {
-        const text = texts[i] as string;
-        if (text < gte) return;
-        yield make(text, leaf.beside(i));
       }
     }
   }

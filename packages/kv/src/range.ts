@@ -41,7 +41,7 @@ const KNOWN = [...BOUNDS, "reverse", "limit"];
 const allKeys: KeyInterval = { gte: "", lt: undefined };
 const noKeys: KeyInterval = { gte: "", lt: "" };
 
-const everything: ResolvedRange = {
+export const everything: ResolvedRange = {
   interval: allKeys,
   reverse: false,
   limit: Number.POSITIVE_INFINITY,

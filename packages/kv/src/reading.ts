@@ -104,22 +104,8 @@ function select<K extends Key, T>(
   range: Range<K> | undefined,
   pick: (item: Item) => T,
 ): IterableIterator<T> {
-  const { interval, reverse, limit } = resolveRange(range, keys);
-  return take(state.fork().entries(interval, reverse, clock()), limit, pick);
-}
-
-function* take<T>(
-  items: Iterable<Item>,
-  limit: number,
-  pick: (item: Item) => T,
-): Generator<T, void, void> {
-  let left = limit;
-  if (left === 0) return;
-  for (const item of items) {
-    yield pick(item);
-    left -= 1;
-    if (left === 0) return;
-  }
+  const resolved = resolveRange(range, keys);
+  return state.fork().read(resolved, clock(), pick);
 }
 
 /** What `keyed`, a key in its form in memory, had been given. The type is the caller's word: the log has no types. */

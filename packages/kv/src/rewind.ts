@@ -6,11 +6,13 @@ import { checkBoolean, checkProperties, checkSignal } from "./arguments.js";
 import { compareStates } from "./comparison.js";
 import { type Entry, hasExpired } from "./entry.js";
 import { DatabaseError } from "./errors.js";
+import type { Item } from "./item.js";
 import type { Key } from "./keys.js";
 import type { DeleteRangeOperation, KeyOperation, Operation } from "./operations.js";
 import { Pace } from "./pace.js";
 import { findPast, type PastSource, pinned } from "./past.js";
 import type { Present } from "./present.js";
+import { everything } from "./range.js";
 import type { State } from "./state.js";
 import { sameValue } from "./stored-value.js";
 import type { ResolvedTarget } from "./target.js";
@@ -119,9 +121,8 @@ class Notes {
   /** What touched keys had when it began, but for those that are among `others`, which are in key order. */
   besides(others: readonly Before[]): Before[] {
     for (const { gte = "", lt } of this.#cleared) {
-      for (const { key } of this.#then?.entries({ gte, lt }, false, always()) ?? []) {
-        this.#touched.add(key);
-      }
+      const cleared = { ...everything, interval: { gte, lt } };
+      for (const key of this.#then?.read(cleared, always(), keyOf) ?? []) this.#touched.add(key);
     }
     const found: Before[] = [];
     for (const key of this.#touched) {
@@ -133,6 +134,10 @@ class Notes {
   end(): void {
     this.#present.unwatch(this.#watcher);
   }
+}
+
+function keyOf({ key }: Item): string {
+  return key;
 }
 
 function includes(sorted: readonly Before[], key: string): boolean {

@@ -6,6 +6,7 @@ import { expiryOfText, Item, isLong, itemOf, prefixOf } from "./item.js";
 import type { StateOperation } from "./operations.js";
 import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
 import { OrderedMapBuilder } from "./ordered-map-builder.js";
+import type { ResolvedRange } from "./range.js";
 
 /** Gives ms since the Unix epoch. */
 export type Clock = () => number;
@@ -90,14 +91,29 @@ export class State {
     else this.#items.set(prefix, previous.text, previous.beside);
   }
 
-  /** Entries of an interval that are there at time `now` (ms). The state must not change meanwhile: read a fork. */
-  entries(interval: KeyInterval, reverse: boolean, now: number): Iterable<Item> {
+  /**
+   * What `pick` makes of the entries of a range that are there at time `now` (ms). The state must not change meanwhile:
+   * read a fork.
+   */
+  *read<T>(
+    { interval, reverse, limit }: ResolvedRange,
+    now: number,
+    pick: (item: Item) => T,
+  ): Generator<T, void, void> {
     const items = this.#items;
-    const prefixes = prefixesOf(interval);
-    const all = reverse
-      ? items.descending(prefixes, itemFrom)
-      : items.ascending(prefixes, itemFrom);
-    return items.earliest > now ? all : unexpired(all, now);
+    const anyExpired = items.earliest <= now;
+    let left = limit;
+    if (left === 0) return;
+    for (const { leaf, from, to } of items.runs(prefixesOf(interval), reverse)) {
+      for (let n = from; n < to; n++) {
+        const at = reverse ? from + to - 1 - n : n;
+        const item = itemFrom(leaf.texts[at] as string, leaf.beside(at));
+        if (anyExpired && hasExpired(item, now)) continue;
+        yield pick(item);
+        left -= 1;
+        if (left === 0) return;
+      }
+    }
   }
 }
 
@@ -107,10 +123,6 @@ function prefixesOf({ gte, lt }: KeyInterval): KeyInterval {
 
 function itemFrom(text: string, beside: Uint8Array | undefined): Item {
   return new Item(text, beside);
-}
-
-function* unexpired(items: Iterable<Item>, now: number): Generator<Item, void, void> {
-  for (const item of items) if (!hasExpired(item, now)) yield item;
 }
 
 /** Builds a state from entries in key order. */

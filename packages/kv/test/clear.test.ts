@@ -6,6 +6,7 @@ import { describe, expect, test } from "vitest";
 import { KEY_BYTES_MAX } from "../src/keys.js";
 import type { StateOperation } from "../src/operations.js";
 import { Present } from "../src/present.js";
+import { everything } from "../src/range.js";
 import { State } from "../src/state.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { contents, freshPath, on, openBytes, openDatabase, refused, reopen } from "./fixture.js";
@@ -272,8 +273,7 @@ function expectSame(state: State, model: Map<string, Held>): void {
       .filter(([, { expiry }]) => expiry === undefined || expiry > now)
       .map(([key, { value }]) => [key, value])
       .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
-    const entries = [...state.entries({ gte: "", lt: undefined }, false, now)];
-    expect(entries.map(({ key, value }) => [key, value])).toEqual(wanted);
+    expect([...state.read(everything, now, ({ key, value }) => [key, value])]).toEqual(wanted);
     expect(state.size(() => now)).toBe(wanted.length);
   }
 }

@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { KeyOperation } from "../src/operations.js";
 import { Present } from "../src/present.js";
+import { everything } from "../src/range.js";
 import { State } from "../src/state.js";
 import { ScriptedLog } from "./scripted-log.js";
 
@@ -16,9 +17,7 @@ function setUp() {
   };
   const read = () => {
     present.settle();
-    return [...present.state.entries({ gte: "", lt: undefined }, false, 0)].map(
-      ({ key, value, offset }) => [key, value, offset],
-    );
+    return [...present.state.read(everything, 0, ({ key, value, offset }) => [key, value, offset])];
   };
   return { log, present, write, read };
 }
