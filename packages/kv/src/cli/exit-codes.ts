@@ -2,7 +2,7 @@
 
 export const exitCode = {
   fine: 0,
-  /** Something is damaged. */
+  /** Something is damaged, in what was given to be read too. */
   damage: 1,
   /** The command line is not one that this program understands. */
   usage: 2,

@@ -1,16 +1,38 @@
 // Which failure an error is.
 
 import { DatabaseError, databaseError } from "../errors.js";
-import { type ExitCode, exitCode } from "./exit-codes.js";
-import { type Failure, NotFoundError, type Ran, UsageError, usageFailure } from "./failure.js";
+import { Ended, type ExitCode, exitCode } from "./exit-codes.js";
+import {
+  BadInputError,
+  type Failure,
+  NotFoundError,
+  type Ran,
+  StoppedError,
+  UsageError,
+  usageFailure,
+} from "./failure.js";
 
 export function failureOf(error: unknown, ran: Ran): Failure {
+  if (!(error instanceof StoppedError)) return causeOf(error, ran);
+  const cause = causeOf(error.cause, ran);
+  const message = `${cause.message}\n${error.stands}`;
+  return { ...cause, message, hint: error.hint ?? cause.hint, figures: error.figures };
+}
+
+function causeOf(error: unknown, ran: Ran): Failure {
   const known = databaseError(error);
   if (known instanceof DatabaseError) return databaseFailure(known, ran);
   if (error instanceof UsageError) return usageFailure(error.message, ran);
   if (error instanceof NotFoundError) {
     const { message } = error;
     return { code: "NOT_FOUND", message, hint: undefined, exitCode: exitCode.notFound };
+  }
+  if (error instanceof BadInputError) {
+    const { message } = error;
+    return { code: "BAD_INPUT", message, hint: undefined, exitCode: exitCode.damage };
+  }
+  if (error instanceof Ended) {
+    return { code: "ENDED", message: error.message, hint: undefined, exitCode: error.exitCode };
   }
   if (isSystemError(error)) {
     const { code, message } = error;
@@ -31,11 +53,12 @@ const exitCodes: Partial<Record<DatabaseError["code"], ExitCode>> = {
 
 function databaseFailure(error: DatabaseError, ran: Ran): Failure {
   const { code, message } = error;
-  const hint = hintFor(error, ran.directory ?? "<directory>");
+  const hint = hintFor(error, ran);
   return { code, message, hint, exitCode: exitCodes[code] ?? exitCode.failed };
 }
 
-function hintFor(error: DatabaseError, directory: string): string | undefined {
+function hintFor(error: DatabaseError, ran: Ran): string | undefined {
+  const { directory = "<directory>" } = ran;
   switch (error.code) {
     case "KV_CORRUPT":
       return `see what is damaged, and what can still be reached: tidemark verify ${directory}`;
@@ -44,7 +67,7 @@ function hintFor(error: DatabaseError, directory: string): string | undefined {
     case "KV_TARGET_OUT_OF_RANGE":
       return `see how far back history reaches: tidemark info ${directory}; the marks: tidemark marks ${directory}`;
     case "KV_LOCKED":
-      return "close it there first; commands that only read work beside it";
+      return lockedHint(ran);
     case "KV_UNSUPPORTED_VERSION":
       return "a newer version made this: use that version of @tidemark/kv";
     case "KV_NO_SPACE":
@@ -56,6 +79,14 @@ function hintFor(error: DatabaseError, directory: string): string | undefined {
     default:
       return undefined;
   }
+}
+
+function lockedHint({ command }: Ran): string {
+  const first =
+    command === "checkpoint"
+      ? "that process makes checkpoints by itself, and one more when it calls checkpoint(); or close it there"
+      : "close it there first";
+  return `${first}. Commands that only read work beside it`;
 }
 
 const systemHints: Record<string, string> = {

@@ -6,7 +6,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { Ended, endings, exitCode } from "./exit-codes.js";
-import { type Failure, type Ran, usageFailure } from "./failure.js";
+import { type Failure, type Ran, StoppedError, usageFailure } from "./failure.js";
 import type { Action, Run } from "./run.js";
 
 interface CommandModule {
@@ -30,6 +30,26 @@ const commands: readonly CommandEntry[] = [
     name: "get",
     summary: "the value of a key, now or at a target",
     load: () => import("./commands/get.js"),
+  },
+  {
+    name: "restore",
+    summary: "a new database with the state at a target",
+    load: () => import("./commands/restore.js"),
+  },
+  {
+    name: "backup",
+    summary: "a copy with its history, also of a live database",
+    load: () => import("./commands/backup.js"),
+  },
+  {
+    name: "checkpoint",
+    summary: "a snapshot file, so that opening is quick",
+    load: () => import("./commands/checkpoint.js"),
+  },
+  {
+    name: "repair",
+    summary: "what would mend a damaged database or log; does it when told to",
+    load: () => import("./commands/repair.js"),
   },
 ];
 
@@ -128,11 +148,17 @@ async function perform(action: Action, command: Command): Promise<number> {
   } catch (error) {
     // What was found before is printed, unless nobody wants it.
     if (!ending.signal.aborted) await out.flush();
-    throw ending.signal.aborted ? ending.signal.reason : error;
+    throw ending.signal.aborted && !isWorthTelling(error) ? ending.signal.reason : error;
   } finally {
     progress.clear();
     release();
   }
+}
+
+/** Whether something stands of work that was ended. Nobody who reads no more is told. */
+function isWorthTelling(error: unknown): boolean {
+  if (!(error instanceof StoppedError)) return false;
+  return !(error.cause instanceof Ended && error.cause.exitCode === endings.SIGPIPE);
 }
 
 /** Ends a run by signal, once; the second time at once, for work that does not look. */
@@ -172,6 +198,6 @@ function inWords({ message, hint }: Failure, prefix: string): string[] {
   return hint === undefined ? lines : [...lines, hint];
 }
 
-function asJson({ code, message, hint }: Failure): string {
-  return JSON.stringify({ error: { code, message, hint } });
+function asJson({ code, message, hint, figures }: Failure): string {
+  return JSON.stringify({ error: { code, message, hint, ...figures } });
 }
