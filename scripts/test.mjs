@@ -1,7 +1,8 @@
 // `npm test`: sets up, then checks format and lint, types, documents and behaviour. The last line
 // is `N passed, N failed`, where each check counts as one and each test as one; set-up counts only
 // where it fails.
-// `npm test -- <arguments of vitest>` builds and runs vitest alone.
+// `npm test -- <arguments of vitest>` builds and runs vitest alone. With TIDEMARK_RUNTIMES="node20 node26" the tests then
+// run on those as well (see runtime-list.mjs), and count.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -9,6 +10,7 @@ import { join } from "node:path";
 import { build } from "./build.mjs";
 import { install } from "./install.mjs";
 import { buildMapping } from "./mapping.mjs";
+import { testOn } from "./runtime-suite.mjs";
 import { root, runNode, runTool } from "./tools.mjs";
 
 let passed = 0;
@@ -73,6 +75,18 @@ function checkAll() {
   }
 }
 
+/** @param {string} name */
+function runTestsOn(name) {
+  prepare(`tests on ${name}`, () => {
+    const outcome = testOn(name, { short: true });
+    for (const one of outcome.wrong) console.error(`${name}: ${one}`);
+    passed += outcome.passed;
+    // The one that is counted for this step is the last of them.
+    failed += Math.max(0, outcome.wrong.length - 1);
+    return outcome.wrong.length === 0;
+  });
+}
+
 try {
   const vitestArgs = process.argv.slice(2);
   if (prepare("installation", install)) {
@@ -80,6 +94,10 @@ try {
     check("types", () => build("tsconfig.json"));
     if (vitestArgs.length === 0) checkAll();
     runTests(vitestArgs);
+    const others = (process.env["TIDEMARK_RUNTIMES"] ?? "")
+      .split(" ")
+      .filter((name) => name !== "");
+    for (const name of others) runTestsOn(name);
   }
 } catch (error) {
   console.error(error);

@@ -10,7 +10,8 @@ export const root = dirname(dirname(fileURLToPath(import.meta.url)));
 // not, depending on what the registry answers, and a frozen lockfile must not depend on it.
 export const pnpmVersion = "12.21.0";
 
-const bins = {
+/** Scripts, relative to the root. */
+export const bins = {
   biome: "node_modules/@biomejs/biome/bin/biome",
   tsc: "node_modules/typescript/bin/tsc",
   vitest: "node_modules/vitest/vitest.mjs",

@@ -8,7 +8,7 @@ import { playRelay } from "./kills/relay.js";
 
 const SEED = Number(process.env["KILLS_SEED"] ?? 1);
 /** For the kills at named steps, of which there are thousands. */
-const STEPS_MS = 10_000;
+const STEPS_MS = Number(process.env["KILLS_SECONDS"] ?? 10) * 1000;
 /** Stands for a hang: the machine may have much else to do. */
 const timeout = 600_000;
 

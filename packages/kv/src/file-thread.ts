@@ -24,7 +24,8 @@ type Tell = (progress: FoldProgress) => void;
 async function serve(port: MessagePort, { task, tells }: ThreadStart): Promise<void> {
   const answer = (message: FromThread) => port.postMessage(message);
   const ending = new AbortController();
-  port.on("message", () => ending.abort());
+  const end = () => ending.abort();
+  port.on("message", end);
   answer({ kind: "ready" });
   const tell = tells
     ? (progress: FoldProgress) => answer({ kind: "progress", progress })
@@ -34,7 +35,8 @@ async function serve(port: MessagePort, { task, tells }: ThreadStart): Promise<v
   } catch (error) {
     answer(ending.signal.aborted ? { kind: "ended" } : { kind: "failed", error: toSend(error) });
   } finally {
-    port.close();
+    // Nobody listens any more, so nothing holds the thread.
+    port.off("message", end);
   }
 }
 

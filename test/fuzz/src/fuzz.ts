@@ -87,8 +87,12 @@ class WatchedRun {
       resourceLimits: RESOURCE_LIMITS,
     });
     this.#worker.on("message", (message: Told) => this.#receive(message));
-    this.#worker.on("error", (error) => this.#died(`the thread died: ${error.stack}`));
-    this.#worker.on("exit", () => this.#died("the thread ended: judging an input never did"));
+    let reason = "the thread ended: judging an input never did";
+    this.#worker.on("error", (error) => {
+      reason = `the thread died: ${error.stack}`;
+    });
+    // From Node.js 26 on what it told before may come after the error; it comes before the exit.
+    this.#worker.on("exit", () => this.#died(reason));
     this.#timer = setInterval(() => this.#look(), LOOK_MS);
   }
 

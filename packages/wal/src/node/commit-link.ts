@@ -8,6 +8,7 @@ import { FileSystemError } from "../file-system.js";
 import type { FromThread, ThreadMemory } from "./commit-words.js";
 import { CONTROL_BYTES, Phase, POSITION, Word } from "./commit-words.js";
 import type { NodeFile } from "./node-file.js";
+import { threadsShareFiles } from "./runtime.js";
 
 // What is larger goes in several requests. Copying here costs less than encoding into shared memory
 // does, and memory that is shared and dropped would be freed only once both threads have collected it.
@@ -98,6 +99,7 @@ export class CommitLink {
 
   // A thread that cannot start (permissions, limits, a bundle without the file) is done without.
   #start(): Worker | undefined {
+    if (!threadsShareFiles) return undefined;
     let worker: Worker;
     try {
       worker = new Worker(new URL("./commit-thread.js", import.meta.url), {

@@ -5,6 +5,7 @@
 
 import { createRequire } from "node:module";
 import type { LockOutcome } from "../file-system.js";
+import { hasLibuv } from "./runtime.js";
 import { errorCode } from "./system-call.js";
 
 type TryLock = (fd: number, position: number, length: number) => boolean;
@@ -36,6 +37,7 @@ export function tryKernelLock(fd: number): LockOutcome {
 // Whatever keeps it from loading (another libc, another platform, a bundle without it) means that there
 // is no kernel lock here; the lock's text decides then.
 function load(): TryLock | undefined {
+  if (!hasLibuv) return undefined;
   try {
     const addon: unknown = createRequire(import.meta.url)("fs-native-extensions");
     return isAddon(addon) ? addon.tryLock : undefined;

@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { crc32 } from "../../src/checksum.js";
 
 /** The definition, bit by bit. */
@@ -54,4 +54,17 @@ test("is unsigned whatever the length and the seed", () => {
       expect(Number.isInteger(checksum) && checksum >= 0 && checksum <= 0xffffffff).toBe(true);
     }),
   );
+});
+
+test("is the same where Node.js has no crc32 of its own, as in 22.0 and 22.1", async () => {
+  vi.resetModules();
+  vi.doMock("node:zlib", async (original) => ({ ...(await original<object>()), crc32: undefined }));
+  const { crc32: without } = await import("../../src/checksum.js");
+  vi.doUnmock("node:zlib");
+  expect(without).not.toBe(crc32);
+  const bytes = Uint8Array.from({ length: 5000 }, (_, index) => (index * 31) % 256);
+  for (const length of [0, 1, 383, 384, 385, 5000]) {
+    const part = bytes.subarray(0, length);
+    expect(without(part, 7)).toBe(crc32(part, 7));
+  }
 });

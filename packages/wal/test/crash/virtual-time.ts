@@ -9,6 +9,7 @@ const REAL = {
   setTimeout: globalThis.setTimeout,
   clearTimeout: globalThis.clearTimeout,
 };
+const realNow = performance.now.bind(performance);
 
 export class VirtualTime {
   /** In ms since the Unix epoch. */
@@ -23,13 +24,12 @@ export class VirtualTime {
     };
     const setTimeout = (callback: () => void, ms = 0) => this.#start(callback, ms);
     Object.assign(globalThis, { setTimeout, clearTimeout });
-    // Hides the one that all performance objects share.
     Object.assign(performance, { now: () => this.now });
     try {
       await run();
     } finally {
       Object.assign(globalThis, REAL);
-      Reflect.deleteProperty(performance, "now");
+      Object.assign(performance, { now: realNow });
     }
   }
 
