@@ -11,7 +11,7 @@ const stampFile = join(root, "node_modules/.tidemark-install");
 /** The workspace's folders that have a package.json, the root's own first. */
 function importers() {
   const packages = readdirSync(join(root, "packages")).map((name) => `packages/${name}`);
-  return [".", ...packages, "examples", "test"].filter((folder) =>
+  return [".", ...packages, "examples", "reference", "test"].filter((folder) =>
     existsSync(join(root, folder, "package.json")),
   );
 }

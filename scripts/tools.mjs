@@ -13,6 +13,7 @@ export const pnpmVersion = "12.21.0";
 /** Scripts, relative to the root. */
 export const bins = {
   biome: "node_modules/@biomejs/biome/bin/biome",
+  typedoc: "reference/node_modules/typedoc/bin/typedoc",
   tsc: "node_modules/typescript/bin/tsc",
   vitest: "node_modules/vitest/vitest.mjs",
 };

@@ -12,6 +12,7 @@ import { Pace } from "./pace.js";
 import type { WrittenSnapshot } from "./snapshot-writer.js";
 import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
 
+/** What ends a checkpoint early, and who is told how far it is. */
 export interface CheckpointOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told now and then how far it is. */

@@ -68,7 +68,7 @@ export class Database<V = unknown, K extends Key = string>
   readonly #upkeep: Upkeep;
   #closing: Promise<void> | undefined;
 
-  /** Made by `open`. */
+  /** @internal Made by `open`. */
   constructor(opened: OpenedDatabase, options: ResolvedOptions, keys: KeyCodec<K>) {
     this.directory = opened.directory;
     this.recovery = opened.recovery;
@@ -156,6 +156,7 @@ export class Database<V = unknown, K extends Key = string>
     return readValues(this.#point, keys);
   }
 
+  /** Whether the key is there and has not expired. */
   has(key: K): boolean {
     return hasKey(this.#point, key);
   }
@@ -173,6 +174,7 @@ export class Database<V = unknown, K extends Key = string>
     return readKeys(this.#point, range);
   }
 
+  /** As `entries`, the values alone. */
   values(range?: Range<K>): IterableIterator<V> {
     return readOnlyValues(this.#point, range);
   }
@@ -414,6 +416,7 @@ export class Database<V = unknown, K extends Key = string>
     return await follower.refresh();
   }
 
+  /** What is in it, and what it does at the moment. */
   stats(): DatabaseStats {
     const entries = this.size;
     const { endOffset, durableOffset } = this;
@@ -434,6 +437,7 @@ export class Database<V = unknown, K extends Key = string>
     return this.#closing;
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

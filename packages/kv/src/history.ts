@@ -19,6 +19,7 @@ import { type ResolvedTarget, resolveTarget, type Target } from "./target.js";
 /** What a key had from one commit on: a value, until the next version or its expiry, or nothing. */
 export type Version<V = unknown> = ValueVersion<V> | DeletedVersion;
 
+/** A commit in which the key got a value. */
 export interface ValueVersion<V = unknown> {
   /** Of the commit that put it. */
   readonly offset: number;
@@ -31,6 +32,7 @@ export interface ValueVersion<V = unknown> {
   readonly expiry: number | undefined;
 }
 
+/** A commit in which the key went. */
 export interface DeletedVersion {
   /** Of the commit that deleted it. */
   readonly offset: number;

@@ -13,6 +13,7 @@ import { Pace } from "./pace.js";
 import { historyStats } from "./stats.js";
 import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
 
+/** What ends a backup early, and who is told how far it is. */
 export interface BackupOptions {
   readonly signal?: AbortSignal | undefined;
   /** Told now and then how far it is. */

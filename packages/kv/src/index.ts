@@ -46,6 +46,8 @@ export {
 export type { View } from "./view.js";
 export type {
   BatchOperation,
+  Clearing,
+  Deletion,
   DelOptions,
   ExpiryOptions,
   PutOptions,

@@ -23,7 +23,7 @@ export interface TidemarkKeyvEntry {
 }
 
 /** What Keyv 5 asks of a store before it iterates over one. */
-interface KeyvStoreOpts {
+export interface KeyvStoreOpts {
   /** Path of the database; empty for a view. */
   readonly url: string;
   /** Keyv 5 gives an iterator to stores of certain names alone, which this is one of; it asks nothing else of the name. */
@@ -108,6 +108,7 @@ export class TidemarkKeyv extends EventEmitter implements AsyncDisposable {
     return this.#namespaces.current;
   }
 
+  /** Of the keys from now on; undefined for those without one. */
   set namespace(namespace: string | undefined) {
     this.#namespaces.use(namespace);
   }
@@ -117,6 +118,7 @@ export class TidemarkKeyv extends EventEmitter implements AsyncDisposable {
     return this.#namespaces.stored(checkKey(key));
   }
 
+  /** The value of a key of the namespace; undefined where there is none, or none any more. */
   async get<Value>(key: string): Promise<Value | undefined> {
     const stored = this.storedKey(key);
     const reading = this.#reading ?? (await this.#opening);
@@ -130,6 +132,7 @@ export class TidemarkKeyv extends EventEmitter implements AsyncDisposable {
     return reading.getMany(stored) as (Value | undefined)[];
   }
 
+  /** Whether the namespace has the key, and it has not expired. */
   async has(key: string): Promise<boolean> {
     const stored = this.storedKey(key);
     const reading = this.#reading ?? (await this.#opening);
@@ -213,6 +216,7 @@ export class TidemarkKeyv extends EventEmitter implements AsyncDisposable {
     if (reading instanceof Database) await reading.close();
   }
 
+  /** As `disconnect`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.disconnect();
   }

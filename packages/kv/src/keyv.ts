@@ -1,3 +1,8 @@
 // What @tidemark/kv/keyv exports, and nothing else.
 
-export { TidemarkKeyv, type TidemarkKeyvEntry, type TidemarkKeyvOptions } from "./keyv-store.js";
+export {
+  type KeyvStoreOpts,
+  TidemarkKeyv,
+  type TidemarkKeyvEntry,
+  type TidemarkKeyvOptions,
+} from "./keyv-store.js";

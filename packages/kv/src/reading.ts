@@ -32,11 +32,13 @@ export interface Reading<V, K extends Key> {
   getEntry(key: K): KeyEntry<V> | undefined;
   /** The values of keys, in the order of the keys. */
   getMany(keys: readonly K[]): (V | undefined)[];
+  /** Whether the key is there and has not expired. */
   has(key: K): boolean;
   /** Keys with their values, as of the call, whatever is written while it runs. */
   entries(range?: Range<K>): IterableIterator<[key: K, value: V]>;
   /** As `entries`, without decoding values. */
   keys(range?: Range<K>): IterableIterator<K>;
+  /** As `entries`, the values alone. */
   values(range?: Range<K>): IterableIterator<V>;
 }
 

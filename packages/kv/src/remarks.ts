@@ -19,6 +19,7 @@ import {
   snapshotsDirectory,
 } from "./layout.js";
 
+/** Something that is no damage and worth knowing. */
 export interface Remark {
   /** Path of a file or directory. */
   readonly file: string;

@@ -9,6 +9,7 @@ import { IDENTITY_NAME } from "./layout.js";
 import { nameCommits, reachableRanges } from "./reachable.js";
 import { keptStates, type RepairPlan } from "./repair-plan.js";
 
+/** What a repair did or would do, and what is lost. */
 export interface RepairDatabaseReport {
   /** False if the database needed nothing, or with `dryRun`. */
   readonly changed: boolean;

@@ -19,6 +19,7 @@ import type { Keep } from "./repair-plan.js";
 import type { RepairDatabaseReport } from "./repair-report.js";
 import { type Repairing, repair } from "./repairing.js";
 
+/** How to repair, or only to say what would be done. */
 export interface RepairDatabaseOptions {
   /**
    * What stays where not everything can: `"history"`, the log up to its first damage, with every state up to there;

@@ -20,6 +20,7 @@ import { logDirectory, snapshotName, snapshotsDirectory } from "./layout.js";
 import { Pace } from "./pace.js";
 import { type ResolvedTarget, resolveTarget, type Target } from "./target.js";
 
+/** How to restore, or only to say what there would be. */
 export interface RestoreOptions {
   /** Only says what would be done, down to the count of entries; writes nothing. Default false. */
   readonly dryRun?: boolean | undefined;

@@ -102,6 +102,7 @@ export class Transaction<V = unknown, K extends Key = string> implements Reading
     return readValues(this.#open, keys);
   }
 
+  /** Whether the key is there and has not expired. */
   has(key: K): boolean {
     return hasKey(this.#open, key);
   }
@@ -114,6 +115,7 @@ export class Transaction<V = unknown, K extends Key = string> implements Reading
     return readKeys(this.#open, range);
   }
 
+  /** As `entries`, the values alone. */
   values(range?: Range<K>): IterableIterator<V> {
     return readOnlyValues(this.#open, range);
   }

@@ -12,6 +12,7 @@ import { listSnapshots, snapshotsDirectory } from "./layout.js";
 import { reachableRanges } from "./reachable.js";
 import { type Remark, remarksOn } from "./remarks.js";
 
+/** What ends verifying early, and who is told how far it is. */
 export interface VerifyDatabaseOptions {
   readonly fileSystem?: FileSystem | undefined;
   /** Rejects with its reason. */
@@ -34,6 +35,7 @@ export interface VerifiedSnapshot {
   readonly size: number;
 }
 
+/** All that verifying has found. */
 export interface VerifyDatabaseReport {
   /** No damage. Torn bytes at the log's end are none (see `log.torn`), nor is anything among the remarks. */
   readonly ok: boolean;

@@ -51,6 +51,7 @@ export class View<V = unknown, K extends Key = string> implements Reading<V, K>,
     return readValues(this.#point, keys);
   }
 
+  /** Whether the key is there and had not expired then. */
   has(key: K): boolean {
     return hasKey(this.#point, key);
   }
@@ -63,6 +64,7 @@ export class View<V = unknown, K extends Key = string> implements Reading<V, K>,
     return readKeys(this.#point, range);
   }
 
+  /** As `entries`, the values alone. */
   values(range?: Range<K>): IterableIterator<V> {
     return readOnlyValues(this.#point, range);
   }
@@ -72,6 +74,7 @@ export class View<V = unknown, K extends Key = string> implements Reading<V, K>,
     this.#held = undefined;
   }
 
+  /** As `close`, for `using`. */
   [Symbol.dispose](): void {
     this.close();
   }

@@ -41,13 +41,14 @@ export type BatchOperation<V = unknown, K extends Key = string> =
   | Deletion<K>
   | Clearing<K>;
 
-interface Deletion<K extends Key> {
+/** Deletes a key; no error where there is none. */
+export interface Deletion<K extends Key> {
   readonly type: "del";
   readonly key: K;
 }
 
 /** Deletes all keys within bounds; without any, all. */
-type Clearing<K extends Key> = { readonly type: "clear" } & KeyBounds<K>;
+export type Clearing<K extends Key> = { readonly type: "clear" } & KeyBounds<K>;
 
 /** The version that a key has to have; null for none, undefined for any. */
 export type Condition = number | null | undefined;

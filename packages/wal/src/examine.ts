@@ -63,6 +63,7 @@ export interface LogExamination {
   readonly tear: Tear | undefined;
 }
 
+/** How far a look at a whole log is. */
 export interface Progress {
   readonly bytesDone: number;
   readonly bytesTotal: number;

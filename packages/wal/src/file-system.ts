@@ -82,7 +82,9 @@ export interface File {
   sync(): Promise<void>;
   /** Sets the size; what is added reads as zeros. */
   truncate(length: number): Promise<void>;
+  /** Once; waits for calls under way. Syncs nothing, and lets go of the lock. */
   close(): Promise<void>;
+  /** As `close`, at once: no call may be under way. */
   closeSync(): void;
   /** Asks the kernel for the exclusive lock on this open file, without waiting; it goes with the file or the process. */
   tryLock(): LockOutcome;
@@ -98,6 +100,7 @@ export interface Committer {
    * `bytes` must not change until it settles.
    */
   commit(file: File, bytes: Uint8Array, position: number, durable: boolean): Promise<void>;
+  /** Once; waits for the commit under way. The files stay open. */
   close(): Promise<void>;
 }
 

@@ -6,6 +6,7 @@ import { Pace } from "./pace.js";
 import { type LogRecord, readRecords } from "./records.js";
 import type { SegmentList } from "./segment-list.js";
 
+/** Where following begins, and what ends it. */
 export interface FollowOptions {
   /** Offset of the first record wanted; default the start of the log. */
   readonly from?: number;

@@ -7,6 +7,7 @@ import { acquireLock, type Lock } from "./lock.js";
 import { notFound } from "./opening.js";
 import { checkKeys, resolveFileSystem } from "./options.js";
 
+/** On which file system the log is. */
 export interface LockLogOptions {
   readonly fileSystem?: FileSystem;
 }

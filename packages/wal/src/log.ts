@@ -39,6 +39,11 @@ import type { RecoveryReport } from "./recovery.js";
 import { closedError, type SegmentList } from "./segment-list.js";
 import { type Counters, type LogStats, statsOf } from "./stats.js";
 
+/**
+ * A log of records in a directory: what is appended is acknowledged once it is as durable as asked, and has an offset for ever.
+ *
+ * One process opens it for writing, any number beside it `readOnly`. Methods may be called concurrently; what is appended takes its offset at the call.
+ */
 export class Log implements AsyncDisposable {
   /** Absolute path. */
   readonly directory: string;
@@ -277,6 +282,7 @@ export class Log implements AsyncDisposable {
     return this.#closing;
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

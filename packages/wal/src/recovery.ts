@@ -19,6 +19,7 @@ export interface TornTail {
   readonly trimmed: readonly TrimmedBytes[];
 }
 
+/** What opening found, and what it did about it. */
 export interface RecoveryReport {
   /** There was no log before. */
   readonly created: boolean;

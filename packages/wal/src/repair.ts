@@ -25,6 +25,7 @@ import { planRepair, type RepairPlan } from "./repair-plan.js";
 import { applyRepair } from "./repair-steps.js";
 import { knownEnd, wholeRuns } from "./whole-records.js";
 
+/** How to repair, or only to say what would be done. */
 export interface RepairOptions {
   /**
    * Which records stay: `"before"` the first damage (default, unless nothing is before it), or `"after"` the
@@ -36,9 +37,11 @@ export interface RepairOptions {
   readonly fileSystem?: FileSystem;
   /** Rejects with its reason, before anything is changed. */
   readonly signal?: AbortSignal;
+  /** Told a few times a second. */
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** What a repair kept, and what is lost. */
 export interface RepairReport {
   /** False if the log needed nothing, or with `dryRun`. */
   readonly changed: boolean;

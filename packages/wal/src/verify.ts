@@ -21,6 +21,7 @@ import { manifestOrDamage, rebuildManifest } from "./rebuild-manifest.js";
 import { readIndex } from "./sealed-index.js";
 import { knownEnd, wholeEnd, wholeRuns } from "./whole-records.js";
 
+/** On what, and with whom listening, to verify. */
 export interface VerifyOptions {
   readonly fileSystem?: FileSystem;
   /**
@@ -35,6 +36,7 @@ export interface VerifyOptions {
   readonly onProgress?: (progress: Progress) => void;
 }
 
+/** All that verifying has found. */
 export interface VerifyReport {
   /** No damage. Torn bytes at the end are none: they were never proved acknowledged, and opening cuts them off. */
   readonly ok: boolean;

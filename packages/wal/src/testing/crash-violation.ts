@@ -9,6 +9,7 @@ export class CrashViolation extends Error {
   readonly text: string;
   readonly place: CrashPlace;
 
+  /** @internal Made by the exploration. */
   constructor(wrong: Wrong, place: CrashPlace, when: string, replayLine: string) {
     super(`${wrong.message}\n  ${when}\n  to see it again: ${replayLine}`, { cause: wrong.cause });
     this.text = wrong.message;

@@ -18,6 +18,7 @@ import { Random } from "./random.js";
  */
 export type CrashProfile = "P0" | "P1" | "P2" | "P3" | "P4" | "P5";
 
+/** Which of the states that a crash can leave is wanted. */
 export interface CrashOptions {
   readonly profile: CrashProfile;
   /** Names one crash state, as `crashStates` gave it. */
@@ -26,6 +27,7 @@ export interface CrashOptions {
   readonly seed?: number;
 }
 
+/** How many of the states that a crash can leave are looked at. */
 export interface CrashStatesOptions {
   /** All states are given where there are no more; default 50,000. */
   readonly limit?: number;

@@ -50,6 +50,7 @@ export class PlannedFault {
     this.#left = plan.times ?? Number.POSITIVE_INFINITY;
   }
 
+  /** From now on calls succeed again. */
   lift(): void {
     this.#left = 0;
   }

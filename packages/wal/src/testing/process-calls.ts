@@ -26,7 +26,9 @@ export type CallDetails = Pick<DiskCall, "from" | "length">;
 
 /** Told of each call that changes the disk: before it, and after it while nobody knows its outcome yet. */
 export interface DiskWatcher {
+  /** Told right before a call takes place. */
   before?(call: DiskCall): void;
+  /** Told when it has taken place and its caller does not know yet. */
   after?(call: DiskCall): void;
 }
 

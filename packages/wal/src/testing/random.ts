@@ -1,5 +1,6 @@
 // Numbers that look random and follow from a seed alone, so that whatever they decided can be done again.
 
+/** Numbers that follow from a seed. */
 export class Random {
   #state: number;
 

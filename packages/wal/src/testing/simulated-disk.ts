@@ -26,6 +26,7 @@ import { Random } from "./random.js";
 import { SimulatedCommitter } from "./simulated-committer.js";
 import { SimulatedFile } from "./simulated-file.js";
 
+/** What is special about a simulated disk. */
 export interface SimulatedDiskOptions {
   /**
    * Calls under way at the same time come about in an order that follows from this; without it each is over at
