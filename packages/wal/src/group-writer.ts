@@ -74,15 +74,28 @@ export class GroupWriter {
     list.wake();
   }
 
-  /** Writes a group whole, and acknowledges it as it goes. */
-  async write(group: Group): Promise<void> {
+  /**
+   * Writes a group whole, and acknowledges it as it goes. Undefined where it is done at once: to await what is done
+   * already costs as much as a small write does.
+   */
+  write(group: Group): Promise<void> | undefined {
     while (group.next !== undefined) {
       const room = this.#room(group.next);
-      const writing = this.#writeSome(group, room instanceof Promise ? await room : room);
-      // To await what is done already costs as much as a small write does.
-      if (writing !== undefined) await writing;
+      if (room instanceof Promise) return this.#writeLater(group, room);
+      const writing = this.#writeSome(group, room);
+      if (writing !== undefined) return this.#writeRest(group, writing);
     }
-    if (group.durable) await this.syncAll();
+    return group.durable ? this.syncAll() : undefined;
+  }
+
+  async #writeLater(group: Group, room: Promise<Segment>): Promise<void> {
+    await this.#writeSome(group, await room);
+    await this.write(group);
+  }
+
+  async #writeRest(group: Group, writing: Promise<void>): Promise<void> {
+    await writing;
+    await this.write(group);
   }
 
   /** The segment that takes this batch: the active one, or the next. */

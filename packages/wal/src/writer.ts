@@ -23,6 +23,8 @@ const BATCH_BYTES_MAX = STORE_BYTES_MAX - SEGMENT_HEADER_LENGTH;
 /** So long at the most without a turn of the event loop: a program that appends in a loop is not alone in it. */
 const TICKS_MS_MAX = 1;
 
+const DONE = Promise.resolve();
+
 /** Something that takes its turn among appends. */
 interface Task {
   run(): Promise<void>;
@@ -231,10 +233,18 @@ export class Writer {
       this.#running = false;
       return;
     }
-    this.#work(item).then(this.#next, (error: unknown) => {
-      this.#failed(item, error).then(this.#next, this.#next);
-    });
+    try {
+      // Also where it is done already: what the acknowledgements set off is in the queue of promises by now, and comes first.
+      const working = this.#work(item) ?? DONE;
+      working.then(this.#next, (error: unknown) => this.#recover(item, error));
+    } catch (error) {
+      this.#recover(item, error);
+    }
   };
+
+  #recover(item: Group | Task, error: unknown): void {
+    this.#failed(item, error).then(this.#next, this.#next);
+  }
 
   // What an acknowledgement sets off appends again: the next group begins after it. Promises that follow from it have all
   // been settled at the next tick. Where syncs are waited for, a turn of the event loop more brings more into one.
@@ -245,13 +255,21 @@ export class Writer {
     else setImmediate(this.#turned);
   };
 
-  async #work(item: Group | Task): Promise<void> {
-    const { poison, groupWriter, list } = this.#parts;
+  /** Undefined where it is done at once. */
+  #work(item: Group | Task): Promise<void> | undefined {
+    const { poison, groupWriter } = this.#parts;
     poison.check();
     if (!(item instanceof Group)) return item.run();
     this.#atWork = item;
-    await groupWriter.write(item);
-    item.finish();
+    const writing = groupWriter.write(item);
+    if (writing !== undefined) return writing.then(() => this.#finish(item));
+    this.#finish(item);
+    return undefined;
+  }
+
+  #finish(group: Group): void {
+    const { groupWriter, list } = this.#parts;
+    group.finish();
     this.#onCommitted(list.durableOffset < list.endOffset, groupWriter.unstated);
   }
 
