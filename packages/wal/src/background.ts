@@ -21,7 +21,9 @@ export class Background {
   #retentionTimer: NodeJS.Timeout | undefined;
   #retaining: Promise<void> | undefined;
   #retainAgain = false;
-  #committedAtMs = 0;
+  /** Groups so far, and how many there were when the timer of the note was set. */
+  #commits = 0;
+  #noteCommits = 0;
   #newestId: number;
   #stopped = false;
 
@@ -44,11 +46,12 @@ export class Background {
   committed(unsynced: boolean, unstated: boolean): void {
     if (this.#stopped) return;
     const { durability, syncIntervalMs, noteAfterMs } = this.#options;
-    this.#committedAtMs = performance.now();
+    this.#commits += 1;
     if (unsynced && durability === "interval" && this.#syncTimer === undefined) {
       this.#syncTimer = setTimeout(() => this.#sync(), syncIntervalMs).unref();
     }
     if (unstated && noteAfterMs > 0 && this.#noteTimer === undefined) {
+      this.#noteCommits = this.#commits;
       this.#noteTimer = setTimeout(() => this.#note(), noteAfterMs).unref();
     }
     const newest = this.#structure.active.id;
@@ -65,8 +68,7 @@ export class Background {
 
   #note(): void {
     this.#noteTimer = undefined;
-    const idleMs = performance.now() - this.#committedAtMs;
-    if (this.#writer.isIdle && idleMs >= this.#options.noteAfterMs - 1) this.#writer.note();
+    if (this.#writer.isIdle && this.#commits === this.#noteCommits) this.#writer.note();
     else this.committed(false, true);
   }
 
