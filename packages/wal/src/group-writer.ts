@@ -17,7 +17,7 @@ import type { ZeroFill } from "./zero-fill.js";
 /** More goes in several writes, so that encoding one never holds the event loop for long. */
 const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
 /** A write into the page cache up to here takes less time than handing it to another thread. */
-const WRITE_AT_ONCE_BYTES_MAX = 64 * 1024;
+const WRITE_AT_ONCE_BYTES_MAX = 256 * 1024;
 /** Times in the index are u32 ms since the segment's creation. */
 const INDEX_MS_MAX = 2 ** 32 - 1;
 const EMPTY = new Uint8Array(0);
