@@ -22,11 +22,23 @@ export interface PendingBatch {
   checksum: number;
 }
 
-interface Waiter {
+/** What settles a promise. */
+interface Settle {
+  resolve: (offset: number) => void;
+  reject: (error: LogError) => void;
+}
+
+interface Waiter extends Readonly<Settle> {
   /** Acknowledged when the log's end passes it. */
   readonly offset: number;
-  readonly resolve: (offset: number) => void;
-  readonly reject: (error: LogError) => void;
+}
+
+// What settles the promise that was made last. A function of its own for each promise to keep it in would cost 35 ns.
+const kept: Settle = { resolve: () => undefined, reject: () => undefined };
+
+function keep(resolve: Settle["resolve"], reject: Settle["reject"]): void {
+  kept.resolve = resolve;
+  kept.reject = reject;
 }
 
 /** Gives and takes back buffers, so that a steady load allocates none. */
@@ -106,8 +118,10 @@ export class Group {
   }
 
   /** Settled when the log's acknowledged end passes `offset`. */
-  wait(offset: number, resolve: (offset: number) => void, reject: (error: LogError) => void): void {
-    this.#waiters.push({ offset, resolve, reject });
+  wait(offset: number): Promise<number> {
+    const promise = new Promise(keep);
+    this.#waiters.push({ offset, resolve: kept.resolve, reject: kept.reject });
+    return promise;
   }
 
   /** Settled when all that was appended before is on stable storage. */

@@ -124,7 +124,7 @@ export class Writer {
     this.#endOffset = offset + count;
     if (sync) group.durable = true;
     this.#start();
-    return new Promise((resolve, reject) => group.wait(offset, resolve, reject));
+    return group.wait(offset);
   }
 
   #refusal(longest: number, bodyLength: number, count: number): LogError | undefined {
