@@ -11,6 +11,8 @@ import { NodeFile } from "./node-file.js";
 // Starting a thread takes some 30 ms of processor time, which a program never gets back that writes a
 // few records and ends.
 const THREAD_AFTER_COMMITS = 16;
+/** Nor one whose commits take no longer than this altogether, in ms: where others keep the pool busy, one alone may. */
+const THREAD_AFTER_MS = 50;
 
 export function openNodeCommitter(): Committer {
   return new NodeCommitter();
@@ -20,22 +22,41 @@ class NodeCommitter implements Committer {
   #thread: CommitLink | undefined;
   #underWay: Promise<void> | undefined;
   #durableCommits = 0;
+  #inPoolMs = 0;
   #closed = false;
 
   async commit(file: File, bytes: Uint8Array, position: number, durable: boolean): Promise<void> {
     assert(this.#underWay === undefined, "two commits of one committer overlap");
     if (this.#closed) throw new FileSystemError("write", file.path, "EBADF");
-    if (durable) this.#durableCommits += 1;
-    if (this.#durableCommits === THREAD_AFTER_COMMITS) this.#thread ??= new CommitLink();
+    if (durable) this.#countDurable();
     this.#underWay =
       this.#thread?.ready === true && file instanceof NodeFile
         ? this.#thread.commit(file, bytes, position, durable)
-        : commitInPool(file, bytes, position, durable);
+        : this.#commitInPool(file, bytes, position, durable);
     try {
       await this.#underWay;
     } finally {
       this.#underWay = undefined;
     }
+  }
+
+  #countDurable(): void {
+    this.#durableCommits += 1;
+    const worthwhile =
+      this.#durableCommits >= THREAD_AFTER_COMMITS || this.#inPoolMs >= THREAD_AFTER_MS;
+    if (worthwhile) this.#thread ??= new CommitLink();
+  }
+
+  async #commitInPool(
+    file: File,
+    bytes: Uint8Array,
+    position: number,
+    durable: boolean,
+  ): Promise<void> {
+    const startMs = performance.now();
+    await writeFully(file, bytes, position);
+    if (durable) await file.datasync();
+    if (durable) this.#inPoolMs += performance.now() - startMs;
   }
 
   /** Waits for the commit under way and for the end of the thread. */
@@ -45,14 +66,4 @@ class NodeCommitter implements Committer {
     await Promise.allSettled([this.#underWay]);
     await this.#thread?.end();
   }
-}
-
-async function commitInPool(
-  file: File,
-  bytes: Uint8Array,
-  position: number,
-  durable: boolean,
-): Promise<void> {
-  await writeFully(file, bytes, position);
-  if (durable) await file.datasync();
 }
