@@ -5,10 +5,13 @@ import { pbkdf2 } from "node:crypto";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { Worker } from "node:worker_threads";
+import type { LoopTask } from "../limit-thread.js";
 import { keyAt, valueAt } from "../material.js";
 import {
   duration,
   type Figure,
+  LIMIT,
   type Scenario,
   type System,
   TIDEMARK,
@@ -65,6 +68,30 @@ function putting(open: OpenStore, busy: boolean): System {
   };
 }
 
+/** The loop of the limit, in a thread of its own beside the same: what the system leaves to anyone. */
+function looping(busy: boolean): System {
+  return {
+    async measure(place) {
+      const calm = busy ? await disturb(place.directory) : undefined;
+      const times = await timeInThread({
+        directory: place.directory,
+        records: WRITERS,
+        ms: duration(place).measureMs,
+      });
+      await calm?.();
+      return { p50: quantile(times, 0.5), p99: quantile(times, 0.99) };
+    },
+  };
+}
+
+function timeInThread(task: LoopTask): Promise<number[]> {
+  const thread = new Worker(new URL("../limit-thread.js", import.meta.url), { workerData: task });
+  return new Promise((resolve, reject) => {
+    thread.once("message", resolve);
+    thread.once("error", reject);
+  });
+}
+
 function figure(key: string, title: string): Figure {
   const goals = [{ ratio: 0.5, against: QUIET }];
   return { key, name: `kv-busy-${key}`, title, unit: "ms", better: "lower", goals };
@@ -75,6 +102,8 @@ export const kvBusy: Scenario = {
   systems: {
     [TIDEMARK]: putting(openDatabase, true),
     [QUIET]: putting(openDatabase, false),
+    [LIMIT]: looping(true),
+    "limit, quiet": looping(false),
     lmdb: putting(openLmdb, true),
   },
   figures: [

@@ -32,6 +32,23 @@ export function writeLoop(key: string, records: number, into: "zeros" | "end of 
   };
 }
 
+/** How long each write and fdatasync of `records` records takes, in ms, one after the other for a time, in zeros. */
+export function timeWriteLoop(directory: string, records: number, ms: number): number[] {
+  const fd = openSync(join(directory, "loop"), "w");
+  fillWithZeros(fd);
+  const group = Buffer.concat(Array.from({ length: records }, (_, n) => recordAt(n)));
+  const times: number[] = [];
+  const endMs = performance.now() + ms;
+  for (let at = 0; performance.now() < endMs; at += group.length) {
+    const startMs = performance.now();
+    writeSync(fd, group, 0, group.length, at % (FILE_BYTES - group.length));
+    fdatasyncSync(fd);
+    times.push(performance.now() - startMs);
+  }
+  closeSync(fd);
+  return times;
+}
+
 function fillWithZeros(fd: number): void {
   const zeros = Buffer.alloc(2 ** 20);
   for (let at = 0; at < FILE_BYTES; at += zeros.length) writeSync(fd, zeros, 0, zeros.length, at);
