@@ -13,7 +13,6 @@ import type { Pace } from "./pace.js";
 import type { Pins } from "./pins.js";
 import type { SnapshotHeader } from "./snapshot-format.js";
 import { SnapshotReader } from "./snapshot-reader.js";
-import { type State, StateBuilder } from "./state.js";
 
 /** What earlier states are made from. */
 export interface FoldSource {
@@ -252,30 +251,4 @@ async function* mergedBatches(
     yield batch;
     if (pace.due) await pace.rest();
   }
-}
-
-/** A state in memory. */
-export interface LoadedState {
-  readonly state: State;
-  /** About what it takes of memory, in bytes. */
-  readonly bytes: number;
-}
-
-/** And the marks of all commits in it. */
-export interface MarkedState extends LoadedState {
-  readonly marks: Map<string, Mark>;
-}
-
-/** For `fold`: builds the state in memory. */
-export async function loadState(folding: Folding): Promise<LoadedState> {
-  const builder = new StateBuilder();
-  for await (const batch of folding.batches()) {
-    for (const entry of batch) builder.append(entry);
-  }
-  return { state: builder.build(), bytes: builder.bytes };
-}
-
-/** For `fold`: builds the state in memory, with the marks. */
-export async function loadMarkedState(folding: Folding): Promise<MarkedState> {
-  return { ...(await loadState(folding)), marks: folding.marks() };
 }

@@ -5,7 +5,8 @@
 import type { OpenedLog } from "./commit-log.js";
 import type { Mark } from "./entry.js";
 import { closedError, databaseError } from "./errors.js";
-import { type FoldSource, fold, loadMarkedState } from "./fold.js";
+import type { FoldSource } from "./fold.js";
+import { foldToState } from "./fold-to-state.js";
 import { unlessCut } from "./moving-window.js";
 import { Pace } from "./pace.js";
 import type { PastStates } from "./past-states.js";
@@ -127,7 +128,7 @@ export class Follower {
     const { source, log, present, states } = this.#parts;
     const run = async () => {
       const { truncations, acknowledgedOffset: end } = log;
-      const { result } = await fold(source, end, { pace }, loadMarkedState);
+      const { result } = await foldToState(source, end, { pace });
       return { ...result, truncations, end };
     };
     const { state, marks, truncations, end } = await unlessCut(source, run, () => log.refresh());

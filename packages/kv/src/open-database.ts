@@ -14,7 +14,8 @@ import type { CommitLog, OpenedLog, OpenLog } from "./commit-log.js";
 import { syncName } from "./destination.js";
 import type { Mark } from "./entry.js";
 import { corrupt, DatabaseError, hasCode } from "./errors.js";
-import { type FoldSource, fold, loadMarkedState, openBase, type SkippedSnapshot } from "./fold.js";
+import { type FoldSource, openBase, type SkippedSnapshot } from "./fold.js";
+import { foldToState } from "./fold-to-state.js";
 import type { Identity } from "./identity.js";
 import { createIdentity, readIdentity } from "./identity-file.js";
 import {
@@ -109,12 +110,9 @@ async function foldWhole(source: FoldSource, log: OpenedLog, readOnly: boolean) 
     const endOffset = log.acknowledgedOffset;
     return {
       endOffset,
-      folded: await fold(
-        source,
-        endOffset,
-        { pace: new Pace(undefined, OPENING_SLICE_MS) },
-        loadMarkedState,
-      ),
+      folded: await foldToState(source, endOffset, {
+        pace: new Pace(undefined, OPENING_SLICE_MS),
+      }),
     };
   };
   if (!readOnly) return await run();

@@ -1,7 +1,8 @@
 // Going back: from a target to the state that it means.
 
 import { checkProperties, checkSignal } from "./arguments.js";
-import { type FoldSource, fold, holding, loadState } from "./fold.js";
+import { type FoldSource, holding } from "./fold.js";
+import { foldToState } from "./fold-to-state.js";
 import type { Key, KeyCodec } from "./keys.js";
 import { unlessCut } from "./moving-window.js";
 import { Pace } from "./pace.js";
@@ -92,7 +93,7 @@ async function viewAt<V, K extends Key>(
 export function pastStates(): PastStates<FoldSource> {
   return new PastStates(async (offset, signal, source) => {
     const pace = new Pace(signal);
-    const { result, time } = await fold(source, offset + 1, { pace }, loadState);
+    const { result, time } = await foldToState(source, offset + 1, { pace });
     return { state: result.state, bytes: result.bytes, time };
   });
 }

@@ -7,12 +7,18 @@ import type { StateOperation } from "./operations.js";
 import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
 import { OrderedMapBuilder } from "./ordered-map-builder.js";
 import type { ResolvedRange } from "./range.js";
+import type { StoredValue } from "./stored-value.js";
 
 /** Gives ms since the Unix epoch. */
 export type Clock = () => number;
 
 /** What an item takes of memory besides the characters of its text, in bytes. */
 const ITEM_OVERHEAD = 30;
+
+/** About what an item takes of memory, in bytes, given its text, or its key, and its value. */
+export function bytesOfHeld(text: string, value: StoredValue | undefined): number {
+  return ITEM_OVERHEAD + text.length + (value?.length ?? 0);
+}
 
 /** What an operation took the place of: the item of its key, expired or not; for a range, the whole state. */
 export type PreImage = Held<Uint8Array> | State | undefined;
@@ -52,6 +58,11 @@ export class State {
     const { size, earliest } = this.#items;
     if (earliest === Number.POSITIVE_INFINITY) return size;
     return size - this.#items.countExpired(clock());
+  }
+
+  /** Count of entries, with those that have expired and are not removed. */
+  get count(): number {
+    return this.#items.size;
   }
 
   /** The lowest time from which on an entry counts as gone, in ms; infinity if none ever does. */
@@ -134,7 +145,7 @@ export class StateBuilder {
   append(entry: SnapshotEntry): void {
     const { text, beside } = itemOf(entry);
     this.#items.append(text, beside);
-    this.bytes += ITEM_OVERHEAD + text.length + (beside?.length ?? 0);
+    this.bytes += bytesOfHeld(text, beside);
   }
 
   build(): State {

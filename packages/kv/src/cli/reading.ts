@@ -3,7 +3,7 @@
 
 import { nodeFileSystem } from "@tidemark/wal";
 import { readExisting } from "../existing.js";
-import { fold, loadState } from "../fold.js";
+import { foldToState } from "../fold-to-state.js";
 import { byteKeys, type Key, type KeyCodec, type KeyKind, stringKeys } from "../keys.js";
 import { OPENING_SLICE_MS, Pace } from "../pace.js";
 import { timeOf } from "../reach.js";
@@ -33,7 +33,7 @@ export async function readState(
   const environment = { fileSystem: nodeFileSystem, clock: Date.now, pace };
   const view = await readExisting(directory, resolved, environment, async (source, destination) => {
     const { offset } = destination;
-    const { result } = await fold(source, offset + 1, { pace, onCommits }, loadState);
+    const { result } = await foldToState(source, offset + 1, { pace, onCommits });
     const codec: KeyCodec<Key> = keys === "string" ? stringKeys : byteKeys;
     return new View<unknown, Key>(result.state, codec, offset, await timeOf(source, destination));
   });
