@@ -34,6 +34,11 @@ export class Output {
     await this.#add(`${escapeUnsafe(JSON.stringify(value))}\n`);
   }
 
+  /** Lines with their ends, in which nothing needs to be escaped any more. */
+  async text(lines: string): Promise<void> {
+    await this.#add(lines);
+  }
+
   /** Bytes as they are. */
   async raw(bytes: Uint8Array): Promise<void> {
     await this.flush();

@@ -51,6 +51,16 @@ const commands: readonly CommandEntry[] = [
     summary: "what would mend a damaged database or log; does it when told to",
     load: () => import("./commands/repair.js"),
   },
+  {
+    name: "export",
+    summary: "keys and values as lines of JSON, now or at a target",
+    load: () => import("./commands/export.js"),
+  },
+  {
+    name: "import",
+    summary: "keys and values from lines of JSON",
+    load: () => import("./commands/import.js"),
+  },
 ];
 
 const DESCRIPTION =
