@@ -72,7 +72,9 @@ export function testOn(name, { short = false, filters = [] } = {}) {
   try {
     const report = join(folder, "report.json");
     const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
-    const tests = filters.length > 0 ? filters : runtime.tests;
+    const tests = [...(filters.length > 0 ? filters : runtime.tests)];
+    if (runtime.without !== undefined) tests.push("--exclude", runtime.without);
+    if (runtime.timeoutMs !== undefined) tests.push(`--testTimeout=${runtime.timeoutMs}`);
     const { status } = spawnSync(
       program,
       [...runtime.args, join(root, bins.vitest), "run", ...reporters, ...tests],
