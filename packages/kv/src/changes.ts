@@ -165,7 +165,8 @@ function placeLost(log: CommitLog, from: number, cause: DatabaseError): Database
   );
 }
 
-async function operationsOf<V, K extends Key>(
+/** What a record did, as callers see it. Throws `KV_CORRUPT` for one that is no commit. */
+export async function operationsOf<V, K extends Key>(
   record: LogRecord,
   keys: KeyCodec<K>,
   pace: Pace,

@@ -8,7 +8,14 @@ import type { Manifest } from "./manifest.js";
 import { segmentsOf } from "./opening.js";
 import { Pace } from "./pace.js";
 import { type LogRecord, recordsIn } from "./records.js";
-import { headersIn, type ScannedBatch, type ScanRange, type ScanStop, StoreScan } from "./scan.js";
+import {
+  type ByteRange,
+  headersIn,
+  type ScannedBatch,
+  type ScanRange,
+  type ScanStop,
+  StoreScan,
+} from "./scan.js";
 import type { Segment } from "./segment.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import { readTail, type Tear } from "./tail.js";
@@ -51,6 +58,8 @@ export interface SegmentExamination {
   readonly whole: WholeFront;
   /** Records in whole batches behind damage. */
   readonly intact: readonly OffsetRange[];
+  /** Positions between whole batches where there are none, in order. */
+  readonly gaps: readonly ByteRange[];
   readonly batches: number;
   readonly records: number;
   /** Bytes that were read and checked. */
@@ -202,7 +211,17 @@ class Walk {
     const damage: Damage[] = [];
     const whole = { offset, position: SEGMENT_HEADER_LENGTH, checksum: 0, firstTime: 0 };
     const begin = offset;
-    const none = { segment, begin, damage, whole, intact: [], batches: 0, records: 0, bytes: 0 };
+    const none = {
+      segment,
+      begin,
+      damage,
+      whole,
+      intact: [],
+      gaps: [],
+      batches: 0,
+      records: 0,
+      bytes: 0,
+    };
     let file: File;
     try {
       file = this.#fileSystem.openSync(segment.path);
@@ -228,6 +247,7 @@ class Walk {
   async #walk(segment: Segment, file: File, begin: ScanRange, damage: Damage[]) {
     const { limit } = begin;
     const intact: OffsetRange[] = [];
+    const gaps: ByteRange[] = [];
     let whole: WholeFront | undefined;
     let [batches, records, firstTime] = [0, 0, 0];
     let range = begin;
@@ -248,11 +268,12 @@ class Walk {
       const { message } = scan.error(segment.path);
       damage.push({ file: segment.path, position: scan.position, offset: scan.offset, message });
       const next = this.#nextWhole(file, segment.marker, scan, limit);
+      gaps.push({ from: scan.position, to: next?.position ?? limit });
       if (next === undefined) break;
       range = { from: next.position, limit, offset: next.offset, time: next.time };
     }
     this.#bytesDone += limit;
-    return { whole, intact, batches, records, bytes: limit };
+    return { whole, intact, gaps, batches, records, bytes: limit };
   }
 
   async #show(batch: ScannedBatch): Promise<void> {
@@ -301,7 +322,7 @@ function missing({ path: file, baseOffset: offset }: Segment, cause: unknown): D
   return { file, position: undefined, offset, message };
 }
 
-function isGone(cause: unknown): cause is FileSystemError {
+export function isGone(cause: unknown): cause is FileSystemError {
   return cause instanceof FileSystemError && (cause.code === "ENOENT" || cause.code === "ENOTREG");
 }
 

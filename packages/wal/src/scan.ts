@@ -29,6 +29,12 @@ export type ScanStop =
       readonly ahead?: boolean;
     };
 
+/** Positions [from, to) in a store. */
+export interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** A verified batch on its way past. */
 export interface ScannedBatch {
   /** In the store. */

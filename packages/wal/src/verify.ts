@@ -19,6 +19,7 @@ import { notFound, segmentsOf } from "./opening.js";
 import { callable, checkKeys, resolveFileSystem } from "./options.js";
 import { manifestOrDamage, rebuildManifest } from "./rebuild-manifest.js";
 import { readIndex } from "./sealed-index.js";
+import { type VerifiedSegment, verifiedSegment } from "./verified-segment.js";
 import { knownEnd, wholeEnd, wholeRuns } from "./whole-records.js";
 
 /** On what, and with whom listening, to verify. */
@@ -60,7 +61,8 @@ export interface VerifyReport {
   readonly whole: readonly OffsetRange[];
   /** Offset up to which the log is known to have had records: above `endOffset` if some are lost. */
   readonly knownEnd: number;
-  readonly segments: number;
+  /** In order; each with where in it the damage lies. */
+  readonly segments: readonly VerifiedSegment[];
   readonly batches: number;
   readonly records: number;
   /** Bytes of stores that were read and checked. */
@@ -120,7 +122,7 @@ function onlyManifest(damage: Damage): VerifyReport {
     endOffset: 0,
     whole: [],
     knownEnd: 0,
-    segments: 0,
+    segments: [],
     batches: 0,
     records: 0,
     bytes: 0,
@@ -189,7 +191,7 @@ async function verifySegments(
     endOffset: wholeEnd(manifest, examination),
     whole: wholeRuns(segments),
     knownEnd: knownEnd(manifest, segments),
-    segments: segments.length,
+    segments: segments.map((segment) => verifiedSegment(manifest, segment)),
     batches: segments.reduce((sum, { batches }) => sum + batches, 0),
     records: segments.reduce((sum, { records }) => sum + records, 0),
     bytes: segments.reduce((sum, { bytes }) => sum + bytes, 0),

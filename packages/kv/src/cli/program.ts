@@ -27,9 +27,49 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./commands/info.js"),
   },
   {
+    name: "verify",
+    summary: "check everything, with a map of the damage",
+    load: () => import("./commands/verify.js"),
+  },
+  {
     name: "get",
     summary: "the value of a key, now or at a target",
     load: () => import("./commands/get.js"),
+  },
+  {
+    name: "range",
+    summary: "keys and values in order, now or at a target",
+    load: () => import("./commands/range.js"),
+  },
+  {
+    name: "at",
+    summary: "a state of the past, and any read of it",
+    load: () => import("./commands/at.js"),
+  },
+  {
+    name: "history",
+    summary: "what a key has had, version by version",
+    load: () => import("./commands/history.js"),
+  },
+  {
+    name: "diff",
+    summary: "what differs between two points",
+    load: () => import("./commands/diff.js"),
+  },
+  {
+    name: "marks",
+    summary: "the named points of a database",
+    load: () => import("./commands/marks.js"),
+  },
+  {
+    name: "dump",
+    summary: "the log's records, batches or raw headers",
+    load: () => import("./commands/dump.js"),
+  },
+  {
+    name: "tail",
+    summary: "commits as they come, from a live database",
+    load: () => import("./commands/tail.js"),
   },
   {
     name: "restore",

@@ -18,6 +18,7 @@ export class Progress {
   readonly #stream: WriteStream;
   readonly #isShown: boolean;
   #label = "";
+  #timer: NodeJS.Timeout | undefined;
   #startedAt = 0;
   #drawnAt = Number.NEGATIVE_INFINITY;
   #isDrawn = false;
@@ -27,11 +28,12 @@ export class Progress {
     this.#isShown = isShown;
   }
 
-  /** Begins a piece of work, such as "reading the log". */
+  /** Begins a piece of work, such as "reading the log". Its label shows even if nothing more is heard of it. */
   start(label: string): void {
     this.clear();
     this.#label = label;
     this.#startedAt = performance.now();
+    if (this.#isShown) this.#timer = setTimeout(() => this.#draw("…"), QUIET_MS).unref();
   }
 
   /** `done` of `total`, where that is known. Cheap enough to be called often. */
@@ -40,7 +42,10 @@ export class Progress {
     const now = performance.now();
     if (now - this.#startedAt < QUIET_MS || now - this.#drawnAt < REDRAW_MS) return;
     this.#drawnAt = now;
-    const text = describeProgress(unit, done, total, now - this.#startedAt);
+    this.#draw(describeProgress(unit, done, total, now - this.#startedAt));
+  }
+
+  #draw(text: string): void {
     const width = Math.max(20, this.#stream.columns || WIDTH) - 1;
     this.#stream.write(`\r\x1b[K${`${this.#label}: ${text}`.slice(0, width)}`);
     this.#isDrawn = true;
@@ -48,6 +53,7 @@ export class Progress {
 
   /** Takes the line away; the next update draws it again. */
   clear(): void {
+    clearTimeout(this.#timer);
     if (this.#isDrawn) this.#stream.write("\r\x1b[K");
     this.#isDrawn = false;
   }

@@ -19,7 +19,10 @@ A target is one of --offset, --time and --mark, and inclusive: the state right a
 commit at or before that time, or of everything before that mark. A time without a zone is local; with Z, or with an
 offset like +01:00, it is in that zone. A whole number is in ms since the Unix epoch.`;
 
-/** Lets a command take targets. `meaning` is what it does with one, such as "read the state after this commit". */
+export const SPAN_HELP = `
+This command takes up to two targets, of any kind: from the first to the second, or from the first until now.`;
+
+/** Lets a command take targets. */
 export function addTargets(command: Command): GivenTargets {
   const given: Target[] = [];
   const take = (read: (text: string) => Target) => (text: string) => {

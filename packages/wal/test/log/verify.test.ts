@@ -1,7 +1,7 @@
 // What verifyLog tells besides the damage: the records that are whole, those that are gone, and what else lies in
 // the directory. And the lock for whoever works on a log's files.
 
-import { mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, renameSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Log, LogError, lockLog, repairLog, verifyLog } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
@@ -64,6 +64,39 @@ describe("verifyLog", () => {
       { from: second + 1, to: COUNT },
     ]);
     expect(report).toMatchObject({ knownEnd: COUNT, endOffset: first, startOffset: 0 });
+  });
+
+  test("shows segment by segment where the damage lies, and where it ends", async () => {
+    const directory = await filled();
+    const lost = flipRecord(store(directory, 0), 7);
+    flip(store(directory, 1), 10);
+    rmSync(store(directory, 2));
+    const { segments, damage } = await verifyLog(directory);
+    expect(segments.map(({ file }) => file)).toEqual(
+      manifestOf(directory).segments.map(({ id }) => join(directory, `0000000${id}.log`)),
+    );
+    const [bad, next] = batchesOf(store(directory, 0)).slice(7);
+    const [first, second, third] = segments;
+    expect(first).toMatchObject({
+      state: "sealed",
+      from: 0,
+      whole: [{ from: 0, to: lost }, { from: lost + 1 }],
+      damaged: [{ from: bad?.position, to: next?.position }],
+    });
+    expect(second).toMatchObject({ damage: [{ position: 0 }], damaged: [{ from: 0, to: 64 }] });
+    expect(second?.records).toBeGreaterThan(0);
+    expect(third).toMatchObject({ bytes: 0, records: 0, damaged: [] });
+    expect(third?.damage[0]?.message).toContain("missing");
+    expect(segments.flatMap((segment) => segment.damage)).toEqual(damage);
+  });
+
+  test("shows a store that was cut short as damaged at its end alone", async () => {
+    const directory = await filled();
+    const path = store(directory, 0);
+    const { position } = pick(batchesOf(path), -1);
+    truncateSync(path, position + 20);
+    const { segments } = await verifyLog(directory);
+    expect(segments[0]).toMatchObject({ damaged: [{ from: position }] });
   });
 
   test("knows how far the log went when its last segments are gone", async () => {

@@ -4,9 +4,16 @@ import type { Command } from "commander";
 import { examples } from "../examples.js";
 import { exitCode } from "../exit-codes.js";
 import { NotFoundError } from "../failure.js";
-import { addKeyFormat, KEY_HELP, keyToJson, readKey } from "../key-notation.js";
-import { readState } from "../reading.js";
-import type { Action } from "../run.js";
+import {
+  addKeyFormat,
+  KEY_HELP,
+  type KeyFormat,
+  keyToJson,
+  readKey,
+  showKey,
+} from "../key-notation.js";
+import { type ReadState, readState } from "../reading.js";
+import type { Action, Run } from "../run.js";
 import { addTargets, TARGET_HELP } from "../targets.js";
 import { showTime } from "../times.js";
 import { toNotation } from "../value-notation.js";
@@ -31,20 +38,27 @@ export function define(command: Command): Action {
       ),
     );
   return async (run, directory, text) => {
-    const target = targets.one();
-    const { view, keys } = await readState(directory, target, run);
-    const key = readKey(text, keyFormat(), keys);
-    const entry = view.getEntry(key);
-    if (entry === undefined) {
-      const where = target === undefined ? "" : ` at offset ${view.offset}, ${showTime(view.time)}`;
-      throw new NotFoundError(`there is no key ${JSON.stringify(text)}${where}`);
-    }
-    const value = toNotation(entry.value);
-    if (!run.json) await run.out.json(value);
-    else {
-      const { version, time, expiry } = entry;
-      await run.out.json({ key: keyToJson(key), value, version, time, expiry });
-    }
+    const state = await readState(directory, targets.one(), run);
+    await printEntry(run, state, text, keyFormat());
     return exitCode.fine;
   };
+}
+
+/** Prints what a key has in a state. Throws NotFoundError. */
+export async function printEntry(
+  run: Run,
+  { view, keys }: ReadState,
+  text: string,
+  format: KeyFormat,
+): Promise<void> {
+  const key = readKey(text, format, keys);
+  const entry = view.getEntry(key);
+  if (entry === undefined) {
+    const where = `at offset ${view.offset}, ${showTime(view.time)}`;
+    throw new NotFoundError(`there is no key ${showKey(key, format)} ${where}`);
+  }
+  const value = toNotation(entry.value);
+  if (!run.json) return await run.out.json(value);
+  const { version, time, expiry } = entry;
+  await run.out.json({ key: keyToJson(key), value, version, time, expiry });
 }
