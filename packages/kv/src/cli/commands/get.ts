@@ -15,7 +15,6 @@ import {
 import { type ReadState, readState } from "../reading.js";
 import type { Action, Run } from "../run.js";
 import { addTargets, TARGET_HELP } from "../targets.js";
-import { showTime } from "../times.js";
 import { toNotation } from "../value-notation.js";
 
 export function define(command: Command): Action {
@@ -54,8 +53,7 @@ export async function printEntry(
   const key = readKey(text, format, keys);
   const entry = view.getEntry(key);
   if (entry === undefined) {
-    const where = `at offset ${view.offset}, ${showTime(view.time)}`;
-    throw new NotFoundError(`there is no key ${showKey(key, format)} ${where}`);
+    throw new NotFoundError(`there is no key ${showKey(key, format)} at offset ${view.offset}`);
   }
   const value = toNotation(entry.value);
   if (!run.json) return await run.out.json(value);
