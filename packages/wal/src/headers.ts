@@ -47,6 +47,7 @@ export type LogHeader =
       readonly message: string;
     };
 
+/** Options of `readHeaders`; unknown ones end it with `LOG_INVALID_ARGUMENT`. */
 export interface ReadHeadersOptions {
   readonly fileSystem?: FileSystem;
   /** Segments whose records are all below it are passed over; default 0. */
