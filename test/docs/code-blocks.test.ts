@@ -16,6 +16,7 @@ const DOCUMENTS = [
   "packages/wal/README.md",
   "packages/kv/README.md",
   "docs/keyv.md",
+  "docs/level.md",
   "docs/time-travel.md",
 ];
 
