@@ -45,8 +45,12 @@ interface LevelOptions {
 
 declare class Level<K, V> {
   open(): Promise<void>;
-  put(key: K, value: V, options: { sync: boolean }): Promise<void>;
-  batch(operations: { type: "put"; key: K; value: V }[], options: { sync: boolean }): Promise<void>;
+  put(key: K, value: V, options?: { sync: boolean }): Promise<void>;
+  batch(
+    operations: { type: "put"; key: K; value: V }[],
+    options?: { sync: boolean },
+  ): Promise<void>;
+  get(key: K): Promise<V | undefined>;
   getSync(key: K): V | undefined;
   iterator(range: { gte?: K; limit?: number }): LevelIterator<K, V>;
   keys(): {

@@ -9,6 +9,7 @@ import { kvMemory } from "./scenarios/kv-memory.js";
 import { kvOpen } from "./scenarios/kv-open.js";
 import { kvPut } from "./scenarios/kv-put.js";
 import { kvRead } from "./scenarios/kv-read.js";
+import { level } from "./scenarios/level.js";
 import { logAppend } from "./scenarios/log-append.js";
 import { logOpen } from "./scenarios/log-open.js";
 import { logRead } from "./scenarios/log-read.js";
@@ -23,6 +24,7 @@ export const scenarios: readonly Scenario[] = [
   kvMemory,
   kvDelay,
   kvBusy,
+  level,
   diskBytes,
   ...growthScenarios,
 ];

@@ -22,6 +22,15 @@ export interface ReadableStore extends Store {
   scan(from: string | undefined, limit: number): Later<number>;
 }
 
+/** What an `AbstractLevel` of text is to its users, as far as it is measured. */
+export interface TextLevel {
+  put(key: string, value: string): Promise<void>;
+  batch(operations: { type: "put"; key: string; value: string }[]): Promise<void>;
+  get(key: string): Promise<string | undefined>;
+  getSync(key: string): string | undefined;
+  close(): Promise<void>;
+}
+
 export type OpenStore<S extends Store = Store> = (
   directory: string,
   durable: boolean,

@@ -5,7 +5,7 @@ import type { MemoryLevel } from "memory-level";
 import { levelEncoding } from "../encoding.js";
 import type { Journal } from "../journal.js";
 import type { Value } from "../material.js";
-import type { ReadableStore } from "../store.js";
+import type { ReadableStore, TextLevel } from "../store.js";
 
 const STORE = { keyEncoding: "utf8", valueEncoding: levelEncoding };
 /** Entries that one call of an iterator brings. */
@@ -36,6 +36,15 @@ export async function openLevel(directory: string, durable: boolean): Promise<Re
 export async function openMemoryLevel(): Promise<ReadableStore> {
   const { MemoryLevel } = await import("memory-level");
   return storeOf(new MemoryLevel<string, Value>({ ...STORE, storeEncoding: "buffer" }), false);
+}
+
+/** Text in both, as the defaults of Level have it; what is to be stored is text in memory-level too. */
+export async function openMemoryLevelOfText(): Promise<TextLevel> {
+  const { MemoryLevel } = await import("memory-level");
+  const encodings = { keyEncoding: "utf8", valueEncoding: "utf8" };
+  const level = new MemoryLevel<string, string>({ ...encodings, storeEncoding: "utf8" });
+  await level.open();
+  return level;
 }
 
 type AnyLevel<K, V> = ClassicLevel<K, V> | MemoryLevel<K, V>;

@@ -1,8 +1,9 @@
 import { Database } from "@tidemark/kv";
+import { TidemarkLevel } from "@tidemark/kv/level";
 import { Log } from "@tidemark/wal";
 import type { Journal } from "../journal.js";
 import type { Value } from "../material.js";
-import type { ReadableStore } from "../store.js";
+import type { ReadableStore, TextLevel } from "../store.js";
 
 export async function openLog(directory: string, durable: boolean): Promise<Journal> {
   const log = await Log.open(directory, { durability: durable ? "commit" : "os" });
@@ -17,6 +18,13 @@ export async function openLog(directory: string, durable: boolean): Promise<Jour
 export async function openDatabase(directory: string, durable: boolean): Promise<ReadableStore> {
   const durability = durable ? "commit" : "os";
   return storeOf(await Database.open<Value>(directory, { log: { durability } }));
+}
+
+/** Writes resolve once they are with the system: what they are measured beside keeps nothing on disk. */
+export async function openTidemarkLevel(directory: string): Promise<TextLevel> {
+  const level = new TidemarkLevel<string, string>(directory, { log: { durability: "os" } });
+  await level.open();
+  return level;
 }
 
 function storeOf(db: Database<Value>): ReadableStore {
