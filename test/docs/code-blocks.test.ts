@@ -17,6 +17,7 @@ const DOCUMENTS = [
   "packages/kv/README.md",
   "docs/keyv.md",
   "docs/level.md",
+  "docs/observability.md",
   "docs/time-travel.md",
 ];
 

@@ -50,6 +50,25 @@ test("knowledge shows what stood there on a day, and now", async () => {
   expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
 });
 
+test("metrics serve what was committed as text for Prometheus", async () => {
+  const { exit, output, errors, left } = await runExample("metrics");
+  expect({ exit, errors, left }).toEqual({ exit: 0, errors: "", left: [] });
+  const lines = output.trimEnd().split("\n");
+  for (const line of [
+    "tidemark_records_total 50",
+    "tidemark_checkpoints_total 1",
+    "tidemark_entries 50",
+  ]) {
+    expect(lines).toContain(line);
+  }
+  const counts = [...output.matchAll(/_bucket\{.*\} (\d+)$/gm)].map(([, count]) => Number(count));
+  expect(counts).toEqual([...counts].sort((a, b) => a - b));
+  expect(lines).toContain(`tidemark_commit_duration_seconds_count ${counts.at(-1)}`);
+  expect(lines.filter((line) => !/^(# TYPE )?[a-z_]+(\{le=".+"\})? [\w.e-]+$/.test(line))).toEqual(
+    [],
+  );
+});
+
 test("bank keeps its money through every crash, and one that takes two commits for a transfer is caught", async () => {
   const { exit, output, errors } = await runExample("bank");
   const [states = 0, moments = 0] = numbersIn(output);

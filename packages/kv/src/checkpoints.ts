@@ -2,7 +2,9 @@
 // and retention after each. What is due is decided by bytes of log, at commits and at opening; and where history is
 // to go by age, by that, now and then: what is hardly written to would otherwise keep it for ever.
 
+import { checkpointChannel, retentionChannel } from "./channels.js";
 import { type CheckpointOptions, type CheckpointReport, checkpoint } from "./checkpoint.js";
+import { databaseError } from "./errors.js";
 import type { FoldSource } from "./fold.js";
 import type { DatabaseReport } from "./report.js";
 import type { Retention } from "./retention.js";
@@ -15,6 +17,8 @@ const RECORD_OVERHEAD = 52;
 const AGE_LOOK_MS = 60_000;
 
 export interface CheckpointsParts {
+  /** Of the database. */
+  readonly directory: string;
   readonly source: FoldSource;
   readonly retention: Retention;
   /** End offset of the snapshot file that the state began from. */
@@ -32,6 +36,10 @@ export class Checkpoints {
   #last: Promise<unknown> = Promise.resolve();
   /** End offset of the newest snapshot file that was read or written; undefined if none. */
   snapshotOffset: number | undefined;
+  /** Count of snapshot files written. */
+  written = 0;
+  /** Count of checkpoints that failed, but for those that a close or a signal ended. */
+  failed = 0;
   /** From this offset on, log counts towards the next one. */
   #countedFrom: number;
   /** No less than the bytes of log from there on. */
@@ -51,7 +59,7 @@ export class Checkpoints {
 
   /** Runs once those before it have ended, however that was: a failure is its own caller's to know of. */
   next(options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {
-    return this.#take(() => this.#checkpoint(options, signal));
+    return this.#take(() => this.#checkpoint(options, signal, true));
   }
 
   /** Counts a commit that was acknowledged. */
@@ -100,7 +108,7 @@ export class Checkpoints {
     this.#bytes = source.log.bytesFrom(this.#countedFrom);
     const isAged = retention.isAgedFrom(this.#countedFrom);
     if (!isAged && this.#bytes < checkpointBytes) return;
-    const { skipped } = await this.#checkpoint({}, signal);
+    const { skipped } = await this.#checkpoint({}, signal, false);
     // Once, since the next one begins from this one's file.
     for (const cause of skipped) {
       const message = `a checkpoint began from an older snapshot file: ${cause.reason}`;
@@ -108,13 +116,40 @@ export class Checkpoints {
     }
   }
 
-  async #checkpoint(options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {
+  async #checkpoint(
+    options: CheckpointOptions,
+    signal: AbortSignal,
+    requested: boolean,
+  ): Promise<CheckpointReport> {
+    try {
+      const report = await this.#write(options, signal);
+      this.#tell(requested, report, undefined);
+      return report;
+    } catch (error) {
+      if (!signal.aborted) {
+        this.failed += 1;
+        this.#tell(requested, undefined, error);
+      }
+      throw error;
+    }
+  }
+
+  async #write(options: CheckpointOptions, signal: AbortSignal): Promise<CheckpointReport> {
     const { source, now } = this.#parts;
     const report = await checkpoint(source, now(), options, signal);
     this.snapshotOffset = report.endOffset;
     this.#countFrom(report.endOffset, source.log.bytesFrom(report.endOffset));
-    if (report.written) this.#retainSoon();
+    if (report.written) {
+      this.written += 1;
+      this.#retainSoon();
+    }
     return report;
+  }
+
+  #tell(requested: boolean, report: CheckpointReport | undefined, error: unknown): void {
+    if (!checkpointChannel.hasSubscribers) return;
+    const { directory } = this.#parts;
+    checkpointChannel.publish({ directory, requested, report, error: databaseError(error) });
   }
 
   #retainSoon(): void {
@@ -124,18 +159,29 @@ export class Checkpoints {
   }
 
   async #retain(): Promise<void> {
-    const { work, retention, report } = this.#parts;
+    const { work, report } = this.#parts;
     try {
       await work.run(undefined, (signal) =>
         this.#take(() => {
           this.#retaining = false;
-          return retention.apply(signal);
+          return this.#applyRetention(signal);
         }),
       );
     } catch (cause) {
       const message = "retention of history failed; it is tried again after the next checkpoint";
       if (!this.#stopped) report({ kind: "retention", message, cause });
     }
+  }
+
+  async #applyRetention(signal: AbortSignal): Promise<void> {
+    const { retention, source, directory } = this.#parts;
+    const { startOffset: before } = source.log;
+    const startMs = performance.now();
+    const snapshots = await retention.apply(signal);
+    const { startOffset } = source.log;
+    if (!retentionChannel.hasSubscribers || (snapshots === 0 && startOffset === before)) return;
+    const durationMs = performance.now() - startMs;
+    retentionChannel.publish({ directory, startOffset, snapshots, durationMs });
   }
 
   #countFrom(offset: number, bytes: number): void {

@@ -5,6 +5,7 @@ import { resolve } from "node:path";
 import { checkPath, invalid } from "./arguments.js";
 import type { BackupReport } from "./backup-report.js";
 import { type Change, type ChangesOptions, followChanges, resolveChanges } from "./changes.js";
+import { tellRecovery } from "./channels.js";
 import {
   type CheckpointOptions,
   type CheckpointReport,
@@ -35,7 +36,7 @@ import {
   readValues,
 } from "./reading.js";
 import { type Before, type RewindOptions, resolveRewind, rewindTo } from "./rewind.js";
-import { type DatabaseStats, historyStats } from "./stats.js";
+import { type DatabaseStats, historyStatsOrFailure, upkeepStats } from "./stats.js";
 import { resolveTarget, type Target } from "./target.js";
 import type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
 import { Upkeep } from "./upkeep.js";
@@ -112,6 +113,7 @@ export class Database<V = unknown, K extends Key = string>
     try {
       const resolved = resolveOptions(options);
       const opened = await openDatabase(directory, resolved);
+      tellRecovery(opened, resolved.readOnly);
       return resolved.keys === "string"
         ? new Database<V>(opened, resolved, stringKeys)
         : new Database<V, Uint8Array>(opened, resolved, byteKeys);
@@ -416,16 +418,23 @@ export class Database<V = unknown, K extends Key = string>
     return await follower.refresh();
   }
 
-  /** What is in it, and what it does at the moment. */
+  /**
+   * How the database is, and counts since it was opened. All from memory but for `history`, which lists the snapshot files and reads the
+   * time of one commit; where that fails, `history.failure` says why. Throws `KV_CLOSED` and nothing else.
+   */
   stats(): DatabaseStats {
     const entries = this.size;
     const { endOffset, durableOffset } = this;
     const { pendingCommits } = this.#present;
-    const { snapshotOffset } = this.#upkeep.checkpoints;
-    const log = this.#opened.log.stats();
-    const shown = Math.min(this.#opened.log.acknowledgedOffset, endOffset);
-    const history = historyStats(this.#opened.source, shown);
-    return { entries, endOffset, durableOffset, pendingCommits, snapshotOffset, history, log };
+    return {
+      entries,
+      endOffset,
+      durableOffset,
+      pendingCommits,
+      ...upkeepStats(this.#upkeep),
+      history: historyStatsOrFailure(this.#opened, endOffset),
+      log: this.#opened.log.stats(),
+    };
   }
 
   /**

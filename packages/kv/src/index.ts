@@ -2,6 +2,16 @@
 
 export type { BackupReport } from "./backup-report.js";
 export type { Change, ChangeOperation, ChangesOptions, Since } from "./changes.js";
+export {
+  type DatabaseCheckpointMessage,
+  type DatabaseExpiryMessage,
+  type DatabaseMessage,
+  type DatabaseMessages,
+  type DatabaseRecoveryMessage,
+  type DatabaseReportMessage,
+  type DatabaseRetentionMessage,
+  databaseChannels,
+} from "./channels.js";
 export type { CheckpointOptions, CheckpointReport } from "./checkpoint.js";
 export type { DatabaseDamage } from "./damage.js";
 export { Database } from "./database.js";

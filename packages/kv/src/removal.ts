@@ -2,6 +2,7 @@
 // expired is gone from the moment it expires, removed or not.
 // Invariant: at most one removal is under way, and while anything has an expiry, a timer is set, or one is under way.
 
+import { expiryChannel } from "./channels.js";
 import { hasCode } from "./errors.js";
 import type { Present } from "./present.js";
 import type { DatabaseReport } from "./report.js";
@@ -17,6 +18,8 @@ const RETRY_MS_MAX = 60_000;
 const TIMER_MS_MAX = 2 ** 31 - 1;
 
 export interface RemovalParts {
+  /** Of the database. */
+  readonly directory: string;
   readonly present: Present;
   /** The later of clock and last commit, in ms. */
   readonly now: () => number;
@@ -29,6 +32,8 @@ export interface RemovalParts {
 
 export class Removal {
   readonly #parts: RemovalParts;
+  /** Count of keys that were removed. */
+  removed = 0;
   #timer: NodeJS.Timeout | undefined;
   /** What expires from then on is seen to: infinity for nothing, minus infinity while nothing may be planned. */
   #plannedFor = Number.POSITIVE_INFINITY;
@@ -76,7 +81,7 @@ export class Removal {
 
   /** Whether there may be more to remove at once. */
   async #removeSome(): Promise<boolean> {
-    const { present, now, remove } = this.#parts;
+    const { present, now } = this.#parts;
     present.settle();
     const keys: string[] = [];
     let bytes = 0;
@@ -85,8 +90,16 @@ export class Removal {
       bytes += key.length;
       if (keys.length === KEYS_MAX || bytes >= BYTES_MAX) break;
     }
-    if (keys.length > 0) await remove(keys);
+    if (keys.length > 0) await this.#remove(keys);
     return keys.length === KEYS_MAX || bytes >= BYTES_MAX;
+  }
+
+  async #remove(keys: readonly string[]): Promise<void> {
+    const { remove, directory } = this.#parts;
+    const offset = await remove(keys);
+    this.removed += keys.length;
+    if (!expiryChannel.hasSubscribers) return;
+    expiryChannel.publish({ directory, keys: keys.length, offset });
   }
 
   /** A log that writes nothing more is let be; without space, or too busy, it is asked again, each time later. */

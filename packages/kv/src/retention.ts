@@ -32,17 +32,20 @@ export class Retention {
     this.#sound = new SoundFiles(source);
   }
 
-  /** Removes what is older than the window; nothing that is pinned. Not to be called while it runs, or a checkpoint does. */
-  async apply(signal: AbortSignal): Promise<void> {
+  /**
+   * Removes what is older than the window; nothing that is pinned. Not to be called while it runs, or a checkpoint does. Resolves
+   * with the number of snapshot files that were removed.
+   */
+  async apply(signal: AbortSignal): Promise<number> {
     const files = await this.#usableFiles();
-    await this.#cut(files, signal);
-    await this.#thinOut(signal);
+    const cut = await this.#cut(files, signal);
+    return cut + (await this.#thinOut(signal));
   }
 
-  async #cut(files: readonly SnapshotFile[], signal: AbortSignal): Promise<void> {
+  async #cut(files: readonly SnapshotFile[], signal: AbortSignal): Promise<number> {
     const { fileSystem, snapshots, pins } = this.#source;
     const wanted = await this.#newBase(files, this.#windowStart(files), signal);
-    if (wanted === undefined || !this.#mayCut) return;
+    if (wanted === undefined || !this.#mayCut) return 0;
     // Whoever renamed it may have died, or failed, before its name was durable. After a sync that fails nobody knows.
     this.#mayCut = false;
     await fileSystem.syncDirectory(snapshots);
@@ -51,7 +54,7 @@ export class Retention {
     pins.closeBelow(wanted.endOffset);
     const highest = Math.min(wanted.endOffset, pins.lowest);
     const base = await this.#newBase(files, highest, signal);
-    if (base !== undefined) await this.#cutBelow(base, files);
+    return base === undefined ? 0 : await this.#cutBelow(base, files);
   }
 
   /** Newest first. */
@@ -112,20 +115,19 @@ export class Retention {
     return time <= 0 ? 0 : this.#source.log.offsetAt(time);
   }
 
-  async #cutBelow(base: SnapshotFile, files: readonly SnapshotFile[]): Promise<void> {
+  async #cutBelow(base: SnapshotFile, files: readonly SnapshotFile[]): Promise<number> {
     const { fileSystem, log, pins } = this.#source;
     const { endOffset } = base;
     assert(pins.lowest >= endOffset, "nothing is removed that someone reads");
     // A crash from here on leaves files that are of no use, which the next opening or retention removes.
     await log.truncateBefore(endOffset);
-    await removeSnapshots(
-      fileSystem,
-      files.filter((file) => file.endOffset < endOffset),
-    );
+    const outdated = files.filter((file) => file.endOffset < endOffset);
+    await removeSnapshots(fileSystem, outdated);
+    return outdated.length;
   }
 
   /** Where files outweigh the log behind the first of them, those between go that are closest to others. */
-  async #thinOut(signal: AbortSignal): Promise<void> {
+  async #thinOut(signal: AbortSignal): Promise<number> {
     const { fileSystem, log, pins } = this.#source;
     const first = firstOffset(this.#source);
     const files = (await this.#usableFiles()).filter(({ endOffset }) => endOffset >= first);
@@ -133,8 +135,9 @@ export class Retention {
     const bytes = (endOffset: number) => log.bytesFrom(endOffset);
     const superfluous = thinnedOut(sized, bytes, first > 0);
     const removable = superfluous.filter(({ endOffset }) => endOffset < pins.lowest);
-    if (removable.length === 0 || !(await this.#isReadable(files, signal))) return;
+    if (removable.length === 0 || !(await this.#isReadable(files, signal))) return 0;
     await removeSnapshots(fileSystem, removable);
+    return removable.length;
   }
 
   /** Whether the state can be built without those between: from the log's beginning, or from a sound file there. */

@@ -1,7 +1,7 @@
-// What a database tells about itself.
+// What a database tells about itself (docs/observability.md).
 
 import type { LogStats } from "@tidemark/wal";
-import { databaseError, hasCode } from "./errors.js";
+import { DatabaseError, databaseError, hasCode } from "./errors.js";
 import type { FoldSource } from "./fold.js";
 import {
   isFileSystemError,
@@ -9,20 +9,26 @@ import {
   type SnapshotFile,
   sizeOfSnapshot,
 } from "./layout.js";
+import type { OpenedDatabase } from "./open-database.js";
 import { firstReachable } from "./reach.js";
 import { readHeaderSync } from "./snapshot-reader.js";
+import type { Upkeep } from "./upkeep.js";
 
-/** How far back targets reach, and what snapshot files there are. */
+/** How far back targets reach, and what snapshot files there are. Looked for at the call: of files, at names and sizes. */
 export interface HistoryStats {
   /** The first commit that can be gone back to; undefined if there is none. */
   readonly first: number | undefined;
   /** When that was, in ms since the Unix epoch; undefined if there is none, or where it is damaged. */
   readonly firstTime: number | undefined;
+  /** Count of snapshot files. */
   readonly snapshots: number;
+  /** Their bytes. */
   readonly snapshotBytes: number;
+  /** Why none of this could be found out: it says nothing then. */
+  readonly failure?: DatabaseError;
 }
 
-/** As of the call; cheap. Of files it looks at names and sizes alone. */
+/** What `Database.stats` tells, as of the call. Counts are since it was opened; those of upkeep stay 0 where it is read only. */
 export interface DatabaseStats {
   /** Count of keys. */
   readonly entries: number;
@@ -34,8 +40,39 @@ export interface DatabaseStats {
   readonly pendingCommits: number;
   /** End offset of the newest snapshot file that this opening has read or written; undefined if none. */
   readonly snapshotOffset: number | undefined;
+  /** Checkpoints that wrote a snapshot file. */
+  readonly checkpoints: number;
+  /** Checkpoints that failed. */
+  readonly checkpointFailures: number;
+  /** Keys that were removed because they had expired. */
+  readonly expiredRemoved: number;
   readonly history: HistoryStats;
   readonly log: LogStats;
+}
+
+/** Of what a database does by itself. */
+export function upkeepStats({ checkpoints, removal }: Upkeep) {
+  const { snapshotOffset, written, failed } = checkpoints;
+  return {
+    snapshotOffset,
+    checkpoints: written,
+    checkpointFailures: failed,
+    expiredRemoved: removal.removed,
+  };
+}
+
+/** As `historyStats`, of an open database; does not throw: those who watch one want the rest all the same. */
+export function historyStatsOrFailure(
+  { source, log }: OpenedDatabase,
+  endOffset: number,
+): HistoryStats {
+  try {
+    return historyStats(source, Math.min(log.acknowledgedOffset, endOffset));
+  } catch (error) {
+    if (!(error instanceof DatabaseError)) throw error;
+    const nothing = { first: undefined, firstTime: undefined, snapshots: 0, snapshotBytes: 0 };
+    return { ...nothing, failure: error };
+  }
 }
 
 /** Looks at the directory of snapshot files. `endOffset`: acknowledged commits below it are shown. Throws `KV_IO`. */

@@ -149,6 +149,7 @@ function setUp(afterMs = 100) {
   const reports: unknown[] = [];
   const removed: string[] = [];
   const removal = new Removal({
+    directory: "/db",
     present,
     now,
     afterMs,

@@ -2,12 +2,14 @@
 // Invariant: `floor` and the list's durable offset cover only what a sync that succeeded has covered.
 
 import { BATCH_HEADER_LENGTH } from "./batch.js";
+import { commitChannel, startOf, syncChannel } from "./channels.js";
 import { type Committer, writeFullySync } from "./file-system.js";
 import type { Group, PendingBatch } from "./group.js";
 import type { Floor } from "./manifest.js";
 import type { ResolvedOptions } from "./options.js";
 import type { Poison } from "./poison.js";
 import { endOf, type Segment } from "./segment.js";
+import type { Place } from "./segment-files.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import type { SegmentList } from "./segment-list.js";
 import type { Counters } from "./stats.js";
@@ -30,6 +32,7 @@ export interface GroupWriterParts {
   readonly zeroFill: ZeroFill;
   readonly counters: Counters;
   readonly poison: Poison;
+  readonly place: Place;
 }
 
 export class GroupWriter {
@@ -120,8 +123,9 @@ export class GroupWriter {
     }
     const bytes = this.#seal(group, batches, segment);
     this.#dirty.add(segment);
+    const startMs = startOf(commitChannel);
     writeFullySync(segment.file, bytes, segment.size);
-    this.#written(group, batches, segment, bytes.length);
+    this.#written(group, batches, segment, bytes.length, startMs);
     return undefined;
   }
 
@@ -145,7 +149,7 @@ export class GroupWriter {
       this.#dirty.delete(segment);
       counters.synced(performance.now() - startMs);
     }
-    this.#written(group, batches, segment, bytes.length);
+    this.#written(group, batches, segment, bytes.length, startMs);
   }
 
   /** The bytes of batches, with their headers. */
@@ -156,15 +160,39 @@ export class GroupWriter {
   }
 
   /** What was written, and synced where the group asked for it, is in the log. */
-  #written(group: Group, batches: readonly PendingBatch[], segment: Segment, length: number): void {
+  #written(
+    group: Group,
+    batches: readonly PendingBatch[],
+    segment: Segment,
+    length: number,
+    startMs: number | undefined,
+  ): void {
     const { list, counters, structure } = this.#parts;
     this.#statedOffset = this.#stating;
     for (const batch of batches) segment.extend(batch);
-    counters.wrote(segment.endOffset - list.endOffset, length);
+    const records = segment.endOffset - list.endOffset;
+    counters.wrote(records, length);
     list.endOffset = segment.endOffset;
     if (group.durable) this.#durableAt(segment);
     group.acknowledge(batches.length, list.endOffset);
     structure.grew();
+    if (commitChannel.hasSubscribers) this.#tell(records, length, group.durable, startMs);
+  }
+
+  /** Not of notes, nor of what began before anybody listened. */
+  #tell(records: number, bytes: number, durable: boolean, startMs: number | undefined): void {
+    if (records === 0 || startMs === undefined) return;
+    const { list, place } = this.#parts;
+    const durationMs = performance.now() - startMs;
+    const { endOffset } = list;
+    commitChannel.publish({
+      directory: place.directory,
+      records,
+      bytes,
+      endOffset,
+      durable,
+      durationMs,
+    });
   }
 
   async #syncOthers(segment: Segment): Promise<void> {
@@ -179,13 +207,22 @@ export class GroupWriter {
 
   /** Everything acknowledged, on stable storage. */
   async syncAll(): Promise<void> {
-    const { list, committer, structure } = this.#parts;
+    const { list, committer, structure, counters, place } = this.#parts;
     if (list.durableOffset === list.endOffset) return;
     const { active } = structure;
+    const startMs = startOf(syncChannel);
     await this.#syncOthers(active);
     await committer.commit(active.file, EMPTY, active.size, true);
     this.#dirty.delete(active);
+    counters.syncs += 1;
     this.#durableAt(active);
+    if (startMs === undefined || !syncChannel.hasSubscribers) return;
+    const durationMs = performance.now() - startMs;
+    syncChannel.publish({
+      directory: place.directory,
+      durableOffset: list.durableOffset,
+      durationMs,
+    });
   }
 
   #durableAt(segment: Segment): void {

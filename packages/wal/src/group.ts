@@ -71,6 +71,13 @@ export class Group {
     return this.#length - this.#writtenLength;
   }
 
+  /** Records that wait to be written. */
+  get waitingRecords(): number {
+    let records = 0;
+    for (const { count } of this.#batches.slice(this.#written)) records += count;
+    return records;
+  }
+
   /** The next batch to be written; undefined when all are. */
   get next(): PendingBatch | undefined {
     return this.#batches[this.#written];

@@ -2,6 +2,19 @@
 
 export type { AppendOptions, RecordRange } from "./arguments.js";
 export type { BatchHeader } from "./batch.js";
+export {
+  type DiagnosticsChannel,
+  type LogCommitMessage,
+  type LogFailureMessage,
+  type LogMessage,
+  type LogMessages,
+  type LogRecoveryMessage,
+  type LogReportMessage,
+  type LogRetentionMessage,
+  type LogRotationMessage,
+  type LogSyncMessage,
+  logChannels,
+} from "./channels.js";
 export { crc32 } from "./checksum.js";
 export { LogError, type LogErrorCode, type LogErrorDetails } from "./errors.js";
 export type { Damage, OffsetRange, Progress, RecordVisitor } from "./examine.js";

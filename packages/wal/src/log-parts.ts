@@ -127,7 +127,7 @@ function join(directory: string, options: ResolvedOptions, opened: OpenedLog, sh
   // A note has no place in the index, and nothing may be older than it.
   const lastTime = Math.max(newestTime(list), opened.lastTime, prepared?.createdAt ?? 0);
   const clock = new LogClock(options.clock, lastTime, options.onReport);
-  const parts = { options, list, structure, zeroFill, ...shared };
+  const parts = { options, list, structure, zeroFill, place, ...shared };
   const groupWriter = new GroupWriter(parts, manifest.floor);
   const buffers = new CommitBuffers();
   const writer = new Writer({ groupWriter, buffers, clock, ...parts });

@@ -12,6 +12,7 @@ import {
   type RecordRange,
   readOnlyError,
 } from "./arguments.js";
+import { tellRecovery, withChannels } from "./channels.js";
 import { closeAll } from "./closing.js";
 import { ioError, LogError } from "./errors.js";
 import { type FollowOptions, followRecords } from "./follow.js";
@@ -79,10 +80,11 @@ export class Log implements AsyncDisposable {
    */
   static async open(directory: string, options?: LogOptions): Promise<Log> {
     const absolute = checkDirectory(directory);
-    const resolved = resolveOptions(options);
+    const resolved = withChannels(resolveOptions(options), absolute);
     const parts = resolved.readOnly
       ? await openReading(absolute, resolved)
       : await openWriting(absolute, resolved);
+    tellRecovery(absolute, resolved.readOnly, parts.recovery);
     return new Log(parts);
   }
 
@@ -268,9 +270,9 @@ export class Log implements AsyncDisposable {
     return this.#list.endOffset;
   }
 
-  /** Counters since opening; cheap. */
+  /** How the log is, and counts since it was opened; from memory alone, and never throws. */
   stats(): LogStats {
-    return statsOf(this.#counters, this.#list, this.#writing?.writer.pendingBytes ?? 0);
+    return statsOf(this.#counters, this.#list, this.#writing?.writer);
   }
 
   /**

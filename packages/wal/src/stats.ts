@@ -1,43 +1,62 @@
-// Counters of a log since it was opened, cheap enough to be always on.
+// Counters of a log since it was opened, cheap enough to be always on (docs/observability.md).
 
 import type { SegmentList } from "./segment-list.js";
 
-/** Durations in ms, of `count` measurements. */
+/** Durations since the log was opened. */
 export interface DurationStats {
+  /** Measurements. */
   readonly count: number;
   readonly meanMs: number;
   readonly maxMs: number;
-  /** Upper bounds, within a factor of 1.2. */
+  /** Half of them took no longer than this; never too low, and too high by a fifth at most. */
   readonly p50Ms: number;
+  /** As `p50Ms`, for 99 of 100. */
   readonly p99Ms: number;
 }
 
-/** What `Log.stats` tells. Counters begin at opening; bytes and counts of segments are as of now. */
+/**
+ * What `Log.stats` tells, as of the call. Offsets, segments and bytes are of the log as it is; all else is counted since it was opened,
+ * and stays 0 where it is read only. Each counts at the moment that it is so, and is never set back.
+ */
 export interface LogStats {
+  /** Segments that hold records or take them; not the one that is prepared. */
   readonly segments: number;
-  /** Bytes of batches in the stores, headers included. */
+  /** Bytes of their stores: headers of segments and batches, and records; not the zeros ahead. */
   readonly storeBytes: number;
+  /** Offset of the first record. */
   readonly startOffset: number;
+  /** Offset that the next record gets. */
   readonly endOffset: number;
+  /** Offset after the last record that is acknowledged. */
+  readonly acknowledgedOffset: number;
+  /** Every record below it is on stable storage. */
   readonly durableOffset: number;
-  /** Bytes of appends that wait. */
+  /** Bytes of appends that wait, headers of batches included. */
   readonly pendingBytes: number;
-  /** Groups written. */
+  /** Groups written; one that is larger than 4 MiB, or goes on in the next segment, is several. */
   readonly commits: number;
   /** Of these, groups that were synced. */
   readonly durableCommits: number;
+  /** Of these, notes: batches without records, which state for readers what is durable. */
+  readonly notes: number;
+  /** Syncs apart from commits: by time with `"interval"`, on `sync`, before a truncation of the end and at a close. */
+  readonly syncs: number;
   readonly recordsWritten: number;
+  /** Records that were rejected after they had been taken, because a write or a sync failed. */
+  readonly recordsRejected: number;
   /** Bytes of batches written, headers included. */
   readonly bytesWritten: number;
   /** Bytes of zeros written ahead. */
   readonly zerosWritten: number;
-  /** Records per group. */
+  /** Records in a group that has any. */
   readonly groupRecords: { readonly mean: number; readonly max: number };
   /** Write and sync of durable groups. */
   readonly commitTimes: DurationStats;
+  /** Times that the next segment came into use. */
   readonly rotations: number;
-  /** Groups that had to wait for a segment to be prepared. */
+  /** Of these, times that appends had to wait for it to be prepared. */
   readonly rotationWaits: number;
+  /** Segments dropped from the front. */
   readonly segmentsDropped: number;
 }
 
@@ -79,7 +98,10 @@ class Durations {
 export class Counters {
   commits = 0;
   durableCommits = 0;
+  notes = 0;
+  syncs = 0;
   recordsWritten = 0;
+  recordsRejected = 0;
   bytesWritten = 0;
   zerosWritten = 0;
   groupRecordsMax = 0;
@@ -90,6 +112,7 @@ export class Counters {
 
   wrote(records: number, bytes: number): void {
     this.commits += 1;
+    if (records === 0) this.notes += 1;
     this.recordsWritten += records;
     this.bytesWritten += bytes;
     if (records > this.groupRecordsMax) this.groupRecordsMax = records;
@@ -101,20 +124,33 @@ export class Counters {
   }
 }
 
-export function statsOf(counters: Counters, list: SegmentList, pendingBytes: number): LogStats {
-  const { segments, startOffset, endOffset, durableOffset } = list;
-  const { commits, recordsWritten, commitTimes, groupRecordsMax, ...counted } = counters;
+/** What waits in a log that is written to. */
+interface Waiting {
+  readonly endOffset: number;
+  readonly pendingBytes: number;
+}
+
+export function statsOf(
+  counters: Counters,
+  list: SegmentList,
+  waiting: Waiting | undefined,
+): LogStats {
+  const { segments, startOffset, endOffset: acknowledgedOffset, durableOffset } = list;
+  const { commits, notes, recordsWritten, commitTimes, groupRecordsMax, ...counted } = counters;
+  const groups = commits - notes;
   return {
     ...counted,
     segments: segments.length,
     storeBytes: segments.reduce((bytes, { size }) => bytes + size, 0),
     startOffset,
-    endOffset,
+    endOffset: waiting?.endOffset ?? acknowledgedOffset,
+    acknowledgedOffset,
     durableOffset,
-    pendingBytes,
+    pendingBytes: waiting?.pendingBytes ?? 0,
     commits,
+    notes,
     recordsWritten,
-    groupRecords: { mean: commits === 0 ? 0 : recordsWritten / commits, max: groupRecordsMax },
+    groupRecords: { mean: groups === 0 ? 0 : recordsWritten / groups, max: groupRecordsMax },
     commitTimes: commitTimes.summary(),
   };
 }

@@ -2,6 +2,7 @@
 // manifest, and memory changes only after it. Files come before the manifest that names them and go after the
 // one that no longer does.
 
+import { tellRetention, tellRotation } from "./channels.js";
 import { assert, LogError } from "./errors.js";
 import type { Floor, Manifest } from "./manifest.js";
 import type { Change, ManifestState } from "./manifest-state.js";
@@ -106,7 +107,8 @@ export class Structure {
 
   /** Makes the prepared segment the active one; waits only where writing outran preparing. */
   async rotate(baseOffset: number, time: number): Promise<Segment> {
-    const { list, counters } = this.#parts;
+    const { list, counters, place } = this.#parts;
+    const startMs = performance.now();
     if (this.#prepared === undefined) counters.rotationWaits += 1;
     await this.#preparing;
     const prepared = this.#prepared;
@@ -120,6 +122,7 @@ export class Structure {
     list.replace([...list.segments, next]);
     counters.rotations += 1;
     this.sealSoon();
+    tellRotation(place.directory, next, startMs);
     return next;
   }
 
@@ -184,6 +187,7 @@ export class Structure {
       list.wake();
       counters.segmentsDropped += dropped.length;
       await this.#letGo(dropped);
+      tellRetention(place.directory, list.startOffset, dropped);
       await keepSpare(place);
     });
   }

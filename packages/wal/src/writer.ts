@@ -15,6 +15,7 @@ import type { Poison } from "./poison.js";
 import { endOf, type Segment } from "./segment.js";
 import { SEGMENT_HEADER_LENGTH } from "./segment-header.js";
 import type { SegmentList } from "./segment-list.js";
+import type { Counters } from "./stats.js";
 import type { Structure } from "./structure.js";
 
 /** Bytes of a batch, header included, at the most: one has to fit into a segment of its own. */
@@ -40,6 +41,7 @@ export interface WriterParts {
   readonly buffers: CommitBuffers;
   readonly clock: LogClock;
   readonly poison: Poison;
+  readonly counters: Counters;
 }
 
 export class Writer {
@@ -286,6 +288,10 @@ export class Writer {
     const rejection = await this.#judge(error);
     const behind = this.#queue;
     this.#queue = [];
+    for (const rejected of [item, ...behind]) {
+      if (!(rejected instanceof Group)) continue;
+      this.#parts.counters.recordsRejected += rejected.waitingRecords;
+    }
     // Before anyone hears of it: whoever appends next gets the offset after the last acknowledged record.
     this.#endOffset = this.#parts.list.endOffset;
     item.reject(rejection);
