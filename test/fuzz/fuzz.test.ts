@@ -32,7 +32,7 @@ describe("fuzzing finds", () => {
   test.each([
     ["deep", "a bug behind conditions that chance does not meet at once", "the bug"],
     ["behind-checksum", "an error without a type behind a checksum", "nobody typed this"],
-    ["claimed-length", "memory that a length claims", "67108864 bytes of memory"],
+    ["claimed-length", "memory that a length claims", /takes 6[67]\d{6} bytes of memory/],
     ["heap", "a heap that overflows", "memory limit"],
     ["endless", "a loop without end", "takes more than 2000 ms"],
     ["never-settles", "a promise that never settles", "judging an input never did"],
@@ -40,7 +40,8 @@ describe("fuzzing finds", () => {
   ])("%s: %s", { timeout: 300_000 }, async (only, _, reason) => {
     const message = await found(only);
     expect(message).toContain(`${only}: `);
-    expect(message).toContain(reason);
+    // What was let go of meanwhile is not in the bytes that are counted.
+    expect(message).toMatch(reason);
     expect(message).toMatch(new RegExp(`npm run fuzz -- --replay ${only}:[\\w-]+$`));
   });
 });

@@ -1,16 +1,16 @@
 // The structures of a database, each as its decoder gets it.
 
-import { Malformed } from "../../../../packages/kv/dist/byte-reader.js";
-import { ByteWriter } from "../../../../packages/kv/dist/byte-writer.js";
-import { decodeIdentity, encodeIdentity } from "../../../../packages/kv/dist/identity.js";
-import type { KeyKind } from "../../../../packages/kv/dist/keys.js";
+import type { KeyKind } from "../../../../packages/kv/dist/arguments/keys.js";
+import { Malformed } from "../../../../packages/kv/dist/formats/byte-reader.js";
+import { ByteWriter } from "../../../../packages/kv/dist/formats/byte-writer.js";
+import { decodeIdentity, encodeIdentity } from "../../../../packages/kv/dist/formats/identity.js";
 import {
   CommitReader,
   CommitWriter,
   type Operation,
-} from "../../../../packages/kv/dist/operations.js";
-import { ValueDecoder } from "../../../../packages/kv/dist/value-decoder.js";
-import { ValueEncoder } from "../../../../packages/kv/dist/value-encoder.js";
+} from "../../../../packages/kv/dist/formats/operations.js";
+import { ValueDecoder } from "../../../../packages/kv/dist/values/value-decoder.js";
+import { ValueEncoder } from "../../../../packages/kv/dist/values/value-encoder.js";
 import { bytesOf, inputOf } from "../input.js";
 import { demand, demandSame, type Target } from "../target.js";
 import { sealIdentity } from "./seals.js";

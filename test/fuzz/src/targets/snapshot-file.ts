@@ -2,9 +2,9 @@
 
 import { DatabaseError } from "@tidemark/kv";
 import { type Random, SimulatedDisk } from "@tidemark/wal/testing";
-import type { Mark, SnapshotEntry } from "../../../../packages/kv/dist/entry.js";
-import { SnapshotReader } from "../../../../packages/kv/dist/snapshot-reader.js";
-import { SnapshotWriter } from "../../../../packages/kv/dist/snapshot-writer.js";
+import { SnapshotReader } from "../../../../packages/kv/dist/formats/snapshot-reader.js";
+import { SnapshotWriter } from "../../../../packages/kv/dist/formats/snapshot-writer.js";
+import type { Mark, SnapshotEntry } from "../../../../packages/kv/dist/state/entry.js";
 import { bytesOf, type Input, inputOf, withBytes } from "../input.js";
 import { demand, type Target } from "../target.js";
 import { LOG_ID } from "./log-structures.js";
@@ -90,7 +90,10 @@ async function read(bytes: Uint8Array): Promise<void> {
 
 export const snapshotFile: Target = {
   name: "snapshot",
-  watched: ["packages/kv/dist/snapshot-reader.js", "packages/kv/dist/snapshot-format.js"],
+  watched: [
+    "packages/kv/dist/formats/snapshot-reader.js",
+    "packages/kv/dist/formats/snapshot-format.js",
+  ],
   seeds: [
     await write("bytes", entries, marks),
     await write("string", entries, new Map()),
