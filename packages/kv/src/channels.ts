@@ -3,9 +3,9 @@
 
 import { channel } from "node:diagnostics_channel";
 import type { DiagnosticsChannel } from "@tidemark/wal";
-import type { CheckpointReport } from "./checkpoint.js";
 import type { OpenedDatabase, RecoveryReport } from "./open-database.js";
 import type { DatabaseReport } from "./report.js";
+import type { CheckpointReport } from "./upkeep/checkpoint.js";
 
 /** What all messages of a database say. */
 export interface DatabaseMessage {

@@ -2,27 +2,33 @@
 // log. It decides nothing about bytes.
 
 import { resolve } from "node:path";
-import { checkPath, invalid } from "./arguments.js";
-import type { BackupReport } from "./backup-report.js";
-import { type Change, type ChangesOptions, followChanges, resolveChanges } from "./changes.js";
+import { checkPath, invalid } from "./arguments/arguments.js";
+import { byteKeys, type Key, type KeyCodec, stringKeys } from "./arguments/keys.js";
+import type { KeyBounds, Range } from "./arguments/range.js";
+import { resolveTarget, type Target } from "./arguments/target.js";
+import type { BatchOperation, DelOptions, PutOptions, WriteOptions } from "./arguments/write.js";
+import type { BackupReport } from "./backup/backup-report.js";
+import { type BackupOptions, backUp, checkBackupOptions } from "./backup/hot-backup.js";
 import { tellRecovery } from "./channels.js";
-import {
-  type CheckpointOptions,
-  type CheckpointReport,
-  checkCheckpointOptions,
-} from "./checkpoint.js";
-import { Commits } from "./commits.js";
-import { checkDiffOptions, type Difference, type DiffOptions, differencesBetween } from "./diff.js";
 import { closedError, databaseError } from "./errors.js";
-import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./history.js";
-import { type BackupOptions, backUp, checkBackupOptions } from "./hot-backup.js";
-import { byteKeys, type Key, type KeyCodec, stringKeys } from "./keys.js";
-import { listMarks, type NamedMark } from "./marks.js";
 import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
-import { type AtOptions, checkAtOptions, type PastSource, pastStates, viewOfPast } from "./past.js";
-import { Present } from "./present.js";
-import type { KeyBounds, Range } from "./range.js";
+import { type Change, type ChangesOptions, followChanges, resolveChanges } from "./past/changes.js";
+import {
+  checkDiffOptions,
+  type Difference,
+  type DiffOptions,
+  differencesBetween,
+} from "./past/diff.js";
+import { type HistoryRange, resolveHistory, type Version, versionsOf } from "./past/history.js";
+import {
+  type AtOptions,
+  checkAtOptions,
+  type PastSource,
+  pastStates,
+  viewOfPast,
+} from "./past/past.js";
+import { Present } from "./state/present.js";
 import {
   hasKey,
   type KeyEntry,
@@ -34,15 +40,20 @@ import {
   readOnlyValues,
   readValue,
   readValues,
-} from "./reading.js";
-import { type Before, type RewindOptions, resolveRewind, rewindTo } from "./rewind.js";
-import { type DatabaseStats, historyStatsOrFailure, upkeepStats } from "./stats.js";
-import { resolveTarget, type Target } from "./target.js";
-import type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
-import { Upkeep } from "./upkeep.js";
-import { View } from "./view.js";
+} from "./state/reading.js";
+import { View } from "./state/view.js";
+import { type DatabaseStats, databaseStats } from "./stats.js";
+import {
+  type CheckpointOptions,
+  type CheckpointReport,
+  checkCheckpointOptions,
+} from "./upkeep/checkpoint.js";
+import { Upkeep } from "./upkeep/upkeep.js";
 import { Work } from "./work.js";
-import type { BatchOperation, DelOptions, PutOptions, WriteOptions } from "./write.js";
+import { Commits } from "./writing/commits.js";
+import { listMarks, type NamedMark } from "./writing/marks.js";
+import { type Before, type RewindOptions, resolveRewind, rewindTo } from "./writing/rewind.js";
+import type { Immediate, Transaction, TransactionOutcome } from "./writing/transaction.js";
 
 /**
  * An ordered map in memory whose truth is a log on disk. `V` is the type of values, as the caller knows it; keys
@@ -423,18 +434,9 @@ export class Database<V = unknown, K extends Key = string>
    * time of one commit; where that fails, `history.failure` says why. Throws `KV_CLOSED` and nothing else.
    */
   stats(): DatabaseStats {
-    const entries = this.size;
-    const { endOffset, durableOffset } = this;
-    const { pendingCommits } = this.#present;
-    return {
-      entries,
-      endOffset,
-      durableOffset,
-      pendingCommits,
-      ...upkeepStats(this.#upkeep),
-      history: historyStatsOrFailure(this.#opened, endOffset),
-      log: this.#opened.log.stats(),
-    };
+    const { size: entries, endOffset, durableOffset } = this;
+    const own = { entries, endOffset, durableOffset, pendingCommits: this.#present.pendingCommits };
+    return databaseStats(own, this.#opened, this.#upkeep);
   }
 
   /**

@@ -1,7 +1,7 @@
 // The clock and the file system that a caller may give: checked once, before anything is used.
 
 import { type FileSystem, nodeFileSystem } from "@tidemark/wal";
-import { checkCallable, invalid } from "./arguments.js";
+import { checkCallable, invalid } from "./arguments/arguments.js";
 
 /** What the log holds of a time. */
 const TIME_MAX = 2 ** 48 - 1;

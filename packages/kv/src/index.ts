@@ -1,7 +1,19 @@
 // What @tidemark/kv exports, and nothing else.
 
-export type { BackupReport } from "./backup-report.js";
-export type { Change, ChangeOperation, ChangesOptions, Since } from "./changes.js";
+export type { Key, KeyKind } from "./arguments/keys.js";
+export type { KeyBounds, Range } from "./arguments/range.js";
+export type { Target } from "./arguments/target.js";
+export type {
+  BatchOperation,
+  Clearing,
+  Deletion,
+  DelOptions,
+  ExpiryOptions,
+  PutOptions,
+  WriteOptions,
+} from "./arguments/write.js";
+export type { BackupReport } from "./backup/backup-report.js";
+export type { BackupOptions } from "./backup/hot-backup.js";
 export {
   type DatabaseCheckpointMessage,
   type DatabaseExpiryMessage,
@@ -12,54 +24,42 @@ export {
   type DatabaseRetentionMessage,
   databaseChannels,
 } from "./channels.js";
-export type { CheckpointOptions, CheckpointReport } from "./checkpoint.js";
-export type { DatabaseDamage } from "./damage.js";
 export { Database } from "./database.js";
-export type { Difference, DiffOptions } from "./diff.js";
 export {
   DatabaseError,
   type DatabaseErrorCode,
   type DatabaseErrorDetails,
   type ReachableRange,
 } from "./errors.js";
-export type { SkippedSnapshot } from "./fold.js";
-export type { FoldProgress } from "./fold-to-file.js";
-export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./history.js";
-export type { BackupOptions } from "./hot-backup.js";
-export type { InspectionProgress } from "./inspection.js";
-export type { Key, KeyKind } from "./keys.js";
-export type { NamedMark } from "./marks.js";
+export type { SkippedSnapshot } from "./fold/fold.js";
+export type { FoldProgress } from "./fold/fold-to-file.js";
 export type { RecoveryReport } from "./open-database.js";
 export type { DatabaseLogOptions, DatabaseOptions, HistoryOptions } from "./options.js";
-export type { AtOptions } from "./past.js";
-export type { KeyBounds, Range } from "./range.js";
-export type { KeyEntry, Reading } from "./reading.js";
-export type { Remark } from "./remarks.js";
+export type { Change, ChangeOperation, ChangesOptions, Since } from "./past/changes.js";
+export type { Difference, DiffOptions } from "./past/diff.js";
+export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./past/history.js";
+export type { AtOptions } from "./past/past.js";
+export { type RestoreOptions, type RestoreReport, restore } from "./past/restore.js";
+export type { DatabaseDamage } from "./repair/damage.js";
+export type { InspectionProgress } from "./repair/inspection.js";
+export type { Remark } from "./repair/remarks.js";
 export {
   type RepairDatabaseOptions,
   repairDatabase,
-} from "./repair.js";
-export type { Keep } from "./repair-plan.js";
-export type { RepairDatabaseReport } from "./repair-report.js";
-export type { DatabaseReport } from "./report.js";
-export { type RestoreOptions, type RestoreReport, restore } from "./restore.js";
-export type { RewindOptions } from "./rewind.js";
-export type { DatabaseStats, HistoryStats } from "./stats.js";
-export type { Target } from "./target.js";
-export type { Immediate, Transaction, TransactionOutcome } from "./transaction.js";
+} from "./repair/repair.js";
+export type { Keep } from "./repair/repair-plan.js";
+export type { RepairDatabaseReport } from "./repair/repair-report.js";
 export {
   type VerifiedSnapshot,
   type VerifyDatabaseOptions,
   type VerifyDatabaseReport,
   verifyDatabase,
-} from "./verify.js";
-export type { View } from "./view.js";
-export type {
-  BatchOperation,
-  Clearing,
-  Deletion,
-  DelOptions,
-  ExpiryOptions,
-  PutOptions,
-  WriteOptions,
-} from "./write.js";
+} from "./repair/verify.js";
+export type { DatabaseReport } from "./report.js";
+export type { KeyEntry, Reading } from "./state/reading.js";
+export type { View } from "./state/view.js";
+export type { DatabaseStats, HistoryStats } from "./stats.js";
+export type { CheckpointOptions, CheckpointReport } from "./upkeep/checkpoint.js";
+export type { NamedMark } from "./writing/marks.js";
+export type { RewindOptions } from "./writing/rewind.js";
+export type { Immediate, Transaction, TransactionOutcome } from "./writing/transaction.js";

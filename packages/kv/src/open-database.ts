@@ -9,15 +9,13 @@ import {
   LogError,
   type RecoveryReport as LogRecoveryReport,
 } from "@tidemark/wal";
-import { checkPath, invalidArgument } from "./arguments.js";
+import { checkPath, invalidArgument } from "./arguments/arguments.js";
 import type { CommitLog, OpenedLog, OpenLog } from "./commit-log.js";
-import { syncName } from "./destination.js";
-import type { Mark } from "./entry.js";
 import { corrupt, DatabaseError, hasCode } from "./errors.js";
-import { type FoldSource, openBase, type SkippedSnapshot } from "./fold.js";
-import { foldToState } from "./fold-to-state.js";
-import type { Identity } from "./identity.js";
-import { createIdentity, readIdentity } from "./identity-file.js";
+import { type FoldSource, openBase, type SkippedSnapshot } from "./fold/fold.js";
+import { foldToState } from "./fold/fold-to-state.js";
+import type { Identity } from "./formats/identity.js";
+import { createIdentity, readIdentity } from "./formats/identity-file.js";
 import {
   IDENTITY_NAME,
   IDENTITY_TEMPORARY_NAME,
@@ -33,13 +31,15 @@ import {
   SNAPSHOTS_NAME,
   type SnapshotFile,
   snapshotsDirectory,
-} from "./layout.js";
-import { unlessCut } from "./moving-window.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
+} from "./formats/layout.js";
+import { COMMIT_BYTES_MAX } from "./formats/operations.js";
 import type { ResolvedOptions } from "./options.js";
 import { OPENING_SLICE_MS, Pace } from "./pace.js";
-import { Pins } from "./pins.js";
-import type { State } from "./state.js";
+import { syncName } from "./past/destination.js";
+import type { Mark } from "./state/entry.js";
+import type { State } from "./state/state.js";
+import { unlessCut } from "./upkeep/moving-window.js";
+import { Pins } from "./upkeep/pins.js";
 
 /** What opening found and did. */
 export interface RecoveryReport {

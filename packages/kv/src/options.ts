@@ -8,12 +8,12 @@ import {
   checkLimit,
   checkProperties,
   invalid,
-} from "./arguments.js";
+} from "./arguments/arguments.js";
+import type { KeyKind } from "./arguments/keys.js";
 import { resolveClock, resolveFileSystem } from "./environment.js";
-import type { KeyKind } from "./keys.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
+import { COMMIT_BYTES_MAX } from "./formats/operations.js";
 import { type DatabaseReport, later } from "./report.js";
-import type { HistoryLimits } from "./retention.js";
+import type { HistoryLimits } from "./upkeep/retention.js";
 
 /** Options of the log that are the caller's; the database decides on the others itself. */
 export type DatabaseLogOptions = Pick<

@@ -2,17 +2,17 @@
 
 import type { LogStats } from "@tidemark/wal";
 import { DatabaseError, databaseError, hasCode } from "./errors.js";
-import type { FoldSource } from "./fold.js";
+import type { FoldSource } from "./fold/fold.js";
 import {
   isFileSystemError,
   listSnapshotsSync,
   type SnapshotFile,
   sizeOfSnapshot,
-} from "./layout.js";
+} from "./formats/layout.js";
+import { readHeaderSync } from "./formats/snapshot-reader.js";
 import type { OpenedDatabase } from "./open-database.js";
-import { firstReachable } from "./reach.js";
-import { readHeaderSync } from "./snapshot-reader.js";
-import type { Upkeep } from "./upkeep.js";
+import { firstReachable } from "./past/reach.js";
+import type { Upkeep } from "./upkeep/upkeep.js";
 
 /** How far back targets reach, and what snapshot files there are. Looked for at the call: of files, at names and sizes. */
 export interface HistoryStats {
@@ -50,10 +50,17 @@ export interface DatabaseStats {
   readonly log: LogStats;
 }
 
-/** Of what a database does by itself. */
-export function upkeepStats({ checkpoints, removal }: Upkeep) {
+/** The stats of an open database, whose own figures are given; throws nothing that an I/O failure brings about. */
+export function databaseStats(
+  own: Pick<DatabaseStats, "entries" | "endOffset" | "durableOffset" | "pendingCommits">,
+  opened: OpenedDatabase,
+  { checkpoints, removal }: Upkeep,
+): DatabaseStats {
   const { snapshotOffset, written, failed } = checkpoints;
   return {
+    ...own,
+    history: historyStatsOrFailure(opened, own.endOffset),
+    log: opened.log.stats(),
     snapshotOffset,
     checkpoints: written,
     checkpointFailures: failed,
@@ -62,10 +69,7 @@ export function upkeepStats({ checkpoints, removal }: Upkeep) {
 }
 
 /** As `historyStats`, of an open database; does not throw: those who watch one want the rest all the same. */
-export function historyStatsOrFailure(
-  { source, log }: OpenedDatabase,
-  endOffset: number,
-): HistoryStats {
+function historyStatsOrFailure({ source, log }: OpenedDatabase, endOffset: number): HistoryStats {
   try {
     return historyStats(source, Math.min(log.acknowledgedOffset, endOffset));
   } catch (error) {

@@ -3,7 +3,7 @@
 
 import type { BatchOperation } from "@tidemark/kv";
 import { describe, expect, test } from "vitest";
-import { CommitWriter } from "../src/operations.js";
+import { CommitWriter } from "../src/formats/operations.js";
 import { contents, openDatabase, reopen } from "./fixture.js";
 
 describe("a batch", () => {

@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { type Change, type ChangesOptions, type Database, restore } from "@tidemark/kv";
 import { Log } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
-import { followChanges } from "../src/changes.js";
-import { stringKeys } from "../src/keys.js";
-import { CommitWriter } from "../src/operations.js";
-import { Pins } from "../src/pins.js";
+import { stringKeys } from "../src/arguments/keys.js";
+import { CommitWriter } from "../src/formats/operations.js";
+import { followChanges } from "../src/past/changes.js";
+import { Pins } from "../src/upkeep/pins.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { freshPath, letGo, on, openBytes, openDatabase, refused, reopen } from "./fixture.js";
 

@@ -3,11 +3,11 @@
 import { type Database, type KeyBounds, restore } from "@tidemark/kv";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { KEY_BYTES_MAX } from "../src/keys.js";
-import type { StateOperation } from "../src/operations.js";
-import { Present } from "../src/present.js";
-import { everything } from "../src/range.js";
-import { State } from "../src/state.js";
+import { KEY_BYTES_MAX } from "../src/arguments/keys.js";
+import { everything } from "../src/arguments/range.js";
+import type { StateOperation } from "../src/formats/operations.js";
+import { Present } from "../src/state/present.js";
+import { State } from "../src/state/state.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { contents, freshPath, on, openBytes, openDatabase, refused, reopen } from "./fixture.js";
 import { ScriptedLog } from "./scripted-log.js";

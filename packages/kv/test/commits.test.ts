@@ -3,10 +3,10 @@
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { expect, test } from "vitest";
-import { Commits } from "../src/commits.js";
-import { stringKeys } from "../src/keys.js";
-import { Present } from "../src/present.js";
-import { State } from "../src/state.js";
+import { stringKeys } from "../src/arguments/keys.js";
+import { Present } from "../src/state/present.js";
+import { State } from "../src/state/state.js";
+import { Commits } from "../src/writing/commits.js";
 import { ScriptedLog } from "./scripted-log.js";
 
 setFlagsFromString("--expose-gc");

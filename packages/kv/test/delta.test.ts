@@ -2,13 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ClearedRanges } from "../src/cleared-ranges.js";
-import { Delta } from "../src/delta.js";
-import type { SnapshotEntry } from "../src/entry.js";
-import { KeyTable, RUN_LENGTH } from "../src/key-table.js";
-import { CommitWriter, type Operation } from "../src/operations.js";
+import { ClearedRanges } from "../src/fold/cleared-ranges.js";
+import { Delta } from "../src/fold/delta.js";
+import { KeyTable, RUN_LENGTH } from "../src/fold/key-table.js";
+import { sortKeys } from "../src/fold/sorted-keys.js";
+import { CommitWriter, type Operation } from "../src/formats/operations.js";
 import { Pace } from "../src/pace.js";
-import { sortKeys } from "../src/sorted-keys.js";
+import type { SnapshotEntry } from "../src/state/entry.js";
 
 const key = fc.integer({ min: 0, max: 40 }).map((n) => `k${String(n).padStart(2, "0")}`);
 const bound = fc.option(fc.oneof(key, fc.constantFrom("", "k", "z")), { nil: undefined });

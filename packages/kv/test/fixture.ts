@@ -21,7 +21,7 @@ import {
   type View,
 } from "@tidemark/kv";
 import { expect, onTestFinished } from "vitest";
-import type { SnapshotEntry } from "../src/entry.js";
+import type { SnapshotEntry } from "../src/state/entry.js";
 import type { FaultyDisk } from "./faulty-disk.js";
 
 export type Options = DatabaseOptions & { readonly keys?: "string" };

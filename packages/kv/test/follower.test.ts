@@ -13,12 +13,12 @@ import { Log } from "@tidemark/wal";
 import { SimulatedDisk } from "@tidemark/wal/testing";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { Follower } from "../src/follower.js";
-import { CommitWriter } from "../src/operations.js";
-import { pastStates } from "../src/past.js";
-import { Pins } from "../src/pins.js";
-import { Present } from "../src/present.js";
-import { State } from "../src/state.js";
+import { CommitWriter } from "../src/formats/operations.js";
+import { pastStates } from "../src/past/past.js";
+import { Present } from "../src/state/present.js";
+import { State } from "../src/state/state.js";
+import { Follower } from "../src/upkeep/follower.js";
+import { Pins } from "../src/upkeep/pins.js";
 import { Work } from "../src/work.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import {

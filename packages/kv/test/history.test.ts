@@ -5,7 +5,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { type Database, type HistoryRange, restore, type Version } from "@tidemark/kv";
 import { Log } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
-import { CommitWriter } from "../src/operations.js";
+import { CommitWriter } from "../src/formats/operations.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import {
   freshPath,

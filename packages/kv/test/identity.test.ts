@@ -3,7 +3,7 @@
 import { crc32 } from "@tidemark/wal";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decodeIdentity, encodeIdentity } from "../src/identity.js";
+import { decodeIdentity, encodeIdentity } from "../src/formats/identity.js";
 import { goldenBytes } from "./golden.js";
 
 describe("DATABASE", () => {

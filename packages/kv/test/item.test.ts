@@ -10,8 +10,8 @@ import {
   itemOf,
   prefixOf,
   prefixOfText,
-} from "../src/item.js";
-import { decodeValueOf } from "../src/values.js";
+} from "../src/state/item.js";
+import { decodeValueOf } from "../src/values/values.js";
 
 /** Bytes as one-byte characters, with more of those that the form treats apart than chance would give. */
 const key = fc

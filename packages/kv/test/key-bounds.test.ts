@@ -2,9 +2,15 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { keyAfter, keyAfterPrefix } from "../src/key-bounds.js";
-import { byteKeys, isStoredKey, KEY_BYTES_MAX, type KeyKind, stringKeys } from "../src/keys.js";
-import { intervalOf } from "../src/range.js";
+import { keyAfter, keyAfterPrefix } from "../src/arguments/key-bounds.js";
+import {
+  byteKeys,
+  isStoredKey,
+  KEY_BYTES_MAX,
+  type KeyKind,
+  stringKeys,
+} from "../src/arguments/keys.js";
+import { intervalOf } from "../src/arguments/range.js";
 
 const LONGEST = "a".repeat(KEY_BYTES_MAX - 1);
 

@@ -2,7 +2,7 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { byteKeys, isStoredKey, KEY_BYTES_MAX, stringKeys } from "../src/keys.js";
+import { byteKeys, isStoredKey, KEY_BYTES_MAX, stringKeys } from "../src/arguments/keys.js";
 
 const invalid = expect.objectContaining({ code: "KV_INVALID_KEY" });
 const anyString = fc.string({ unit: "binary" });

@@ -2,8 +2,8 @@
 
 import { SimulatedDisk } from "@tidemark/wal/testing";
 import { expect, test } from "vitest";
+import { stringKeys } from "../src/arguments/keys.js";
 import { Database } from "../src/database.js";
-import { stringKeys } from "../src/keys.js";
 import { openDatabase } from "../src/open-database.js";
 import { type DatabaseOptions, resolveOptions } from "../src/options.js";
 import { contents } from "./fixture.js";

@@ -4,10 +4,10 @@
 import fc from "fast-check";
 import { Packr } from "msgpackr";
 import { expect, test } from "vitest";
-import { ByteWriter } from "../src/byte-writer.js";
-import { storeValue } from "../src/stored-value.js";
-import { ValueEncoder } from "../src/value-encoder.js";
-import { decodeValue } from "../src/values.js";
+import { ByteWriter } from "../src/formats/byte-writer.js";
+import { storeValue } from "../src/values/stored-value.js";
+import { ValueEncoder } from "../src/values/value-encoder.js";
+import { decodeValue } from "../src/values/values.js";
 
 /** Objects come back as Maps unless told otherwise, and Maps and objects are the same bytes to it. */
 const other = new Packr({ useRecords: false, mapsAsObjects: true, int64AsType: "number" });

@@ -2,13 +2,13 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import type { KeyKind } from "../src/keys.js";
+import type { KeyKind } from "../src/arguments/keys.js";
 import {
   CommitReader,
   type CommitVerdict,
   CommitWriter,
   type Operation,
-} from "../src/operations.js";
+} from "../src/formats/operations.js";
 
 function hex(text: string): Buffer {
   return Buffer.from(text.replaceAll(" ", ""), "hex");

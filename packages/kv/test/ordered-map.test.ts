@@ -2,9 +2,9 @@
 
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { prefixOf, prefixOfText } from "../src/item.js";
-import { type KeyInterval, OrderedMap } from "../src/ordered-map.js";
-import { OrderedMapBuilder } from "../src/ordered-map-builder.js";
+import { prefixOf, prefixOfText } from "../src/state/item.js";
+import { type KeyInterval, OrderedMap } from "../src/state/ordered-map.js";
+import { OrderedMapBuilder } from "../src/state/ordered-map-builder.js";
 
 interface Item {
   readonly n: number;

@@ -1,9 +1,9 @@
 // Asking for the same state of the past shares the work, and nobody's giving up ends it for another.
 
 import { describe, expect, test } from "vitest";
-import { OrderedMap } from "../src/ordered-map.js";
-import { type PastState, PastStates } from "../src/past-states.js";
-import { State } from "../src/state.js";
+import { type PastState, PastStates } from "../src/past/past-states.js";
+import { OrderedMap } from "../src/state/ordered-map.js";
+import { State } from "../src/state/state.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { contents, freshPath, on, openDatabase, refused } from "./fixture.js";
 

@@ -1,7 +1,7 @@
 // Pins: what is held, by whom, and until when.
 
 import { expect, test } from "vitest";
-import { Pins } from "../src/pins.js";
+import { Pins } from "../src/upkeep/pins.js";
 
 test("the lowest offset that someone holds is held until the last who holds it lets go", () => {
   const pins = new Pins();

@@ -1,10 +1,10 @@
 // The present over a log that is not ours: the contract of commit-log.ts is all that it relies on.
 
 import { describe, expect, test } from "vitest";
-import type { KeyOperation } from "../src/operations.js";
-import { Present } from "../src/present.js";
-import { everything } from "../src/range.js";
-import { State } from "../src/state.js";
+import { everything } from "../src/arguments/range.js";
+import type { KeyOperation } from "../src/formats/operations.js";
+import { Present } from "../src/state/present.js";
+import { State } from "../src/state/state.js";
 import { ScriptedLog } from "./scripted-log.js";
 
 function setUp() {

@@ -3,12 +3,12 @@
 
 import type { Change, Database, DatabaseReport } from "@tidemark/kv";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Commits } from "../src/commits.js";
+import { stringKeys } from "../src/arguments/keys.js";
 import { DatabaseError } from "../src/errors.js";
-import { stringKeys } from "../src/keys.js";
-import { Present } from "../src/present.js";
-import { Removal } from "../src/removal.js";
-import { State } from "../src/state.js";
+import { Present } from "../src/state/present.js";
+import { State } from "../src/state/state.js";
+import { Commits } from "../src/writing/commits.js";
+import { Removal } from "../src/writing/removal.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { contents, freshPath, on, openDatabase, refused, reopen } from "./fixture.js";
 import { ScriptedLog } from "./scripted-log.js";

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { Database, restore } from "@tidemark/kv";
 import { Log } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
-import { CommitWriter } from "../src/operations.js";
+import { CommitWriter } from "../src/formats/operations.js";
 import { contents, freshPath, openDatabase, refused, reopen } from "./fixture.js";
 
 interface Clock {

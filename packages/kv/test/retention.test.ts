@@ -9,7 +9,7 @@ import {
   type HistoryOptions,
 } from "@tidemark/kv";
 import { describe, expect, test } from "vitest";
-import { thinnedOut } from "../src/thinning.js";
+import { thinnedOut } from "../src/upkeep/thinning.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import {
   contents,

@@ -5,10 +5,10 @@ import { join } from "node:path";
 import { crc32, nodeFileSystem } from "@tidemark/wal";
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import type { Mark, SnapshotEntry } from "../src/entry.js";
-import { snapshotName } from "../src/layout.js";
-import { SnapshotReader } from "../src/snapshot-reader.js";
-import { SnapshotWriter, type WrittenSnapshot } from "../src/snapshot-writer.js";
+import { snapshotName } from "../src/formats/layout.js";
+import { SnapshotReader } from "../src/formats/snapshot-reader.js";
+import { SnapshotWriter, type WrittenSnapshot } from "../src/formats/snapshot-writer.js";
+import type { Mark, SnapshotEntry } from "../src/state/entry.js";
 import { plainEntry, temporaryDirectory } from "./fixture.js";
 import { goldenBytes } from "./golden.js";
 

@@ -4,11 +4,11 @@ import { deepStrictEqual } from "node:assert/strict";
 import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { ByteWriter } from "../src/byte-writer.js";
-import { bytesOfValue, storeValue } from "../src/stored-value.js";
-import { ValueEncoder } from "../src/value-encoder.js";
-import { BIGINT_BYTES_MAX, extension, NESTING_MAX } from "../src/value-format.js";
-import { decodeValue } from "../src/values.js";
+import { ByteWriter } from "../src/formats/byte-writer.js";
+import { bytesOfValue, storeValue } from "../src/values/stored-value.js";
+import { ValueEncoder } from "../src/values/value-encoder.js";
+import { BIGINT_BYTES_MAX, extension, NESTING_MAX } from "../src/values/value-format.js";
+import { decodeValue } from "../src/values/values.js";
 
 function encode(value: unknown): Buffer {
   const out = new ByteWriter();

@@ -6,8 +6,8 @@ import { join } from "node:path";
 import { type DatabaseDamage, restore, verifyDatabase } from "@tidemark/kv";
 import { Log, nodeFileSystem } from "@tidemark/wal";
 import { describe, expect, test } from "vitest";
-import { SnapshotReader } from "../src/snapshot-reader.js";
-import { SnapshotWriter } from "../src/snapshot-writer.js";
+import { SnapshotReader } from "../src/formats/snapshot-reader.js";
+import { SnapshotWriter } from "../src/formats/snapshot-writer.js";
 import { COUNT, filled, flip, positionOf, snapshot, store } from "./damaged.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import {

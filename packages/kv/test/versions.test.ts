@@ -2,10 +2,10 @@
 
 import { restore } from "@tidemark/kv";
 import { describe, expect, test } from "vitest";
-import { Commits } from "../src/commits.js";
-import { stringKeys } from "../src/keys.js";
-import { Present } from "../src/present.js";
-import { State } from "../src/state.js";
+import { stringKeys } from "../src/arguments/keys.js";
+import { Present } from "../src/state/present.js";
+import { State } from "../src/state/state.js";
+import { Commits } from "../src/writing/commits.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { contents, freshPath, on, openBytes, openDatabase, refused, reopen } from "./fixture.js";
 import { ScriptedLog } from "./scripted-log.js";

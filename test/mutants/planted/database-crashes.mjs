@@ -2,9 +2,9 @@
 
 import { kv } from "./tests.mjs";
 
-const PRESENT = "packages/kv/src/present.ts";
-const SNAPSHOT_WRITER = "packages/kv/src/snapshot-writer.ts";
-const DESTINATION = "packages/kv/src/destination.ts";
+const PRESENT = "packages/kv/src/state/present.ts";
+const SNAPSHOT_WRITER = "packages/kv/src/formats/snapshot-writer.ts";
+const DESTINATION = "packages/kv/src/past/destination.ts";
 const OPEN_DATABASE = "packages/kv/src/open-database.ts";
 
 /** @param {string[]} titles */
@@ -32,7 +32,7 @@ export const databaseCrashes = [
   {
     name: "snapshot-checksum-ignored",
     breaks: "the checksums of a snapshot file's blocks are not looked at",
-    file: "packages/kv/src/snapshot-reader.ts",
+    file: "packages/kv/src/formats/snapshot-reader.ts",
     edits: [
       [
         "if (!blockIsValid(bytes, 0, bytes.length)) {",
@@ -59,14 +59,14 @@ export const databaseCrashes = [
   {
     name: "standing-snapshot-unsynced",
     breaks: "a checkpoint reports a snapshot file that it has found, whose name is not durable",
-    file: "packages/kv/src/checkpoint.ts",
+    file: "packages/kv/src/upkeep/checkpoint.ts",
     edits: [["    await source.fileSystem.syncDirectory(source.snapshots);\n", ""]],
     tests: [faults("a kill there leaves a snapshot file that the next checkpoint makes durable")],
   },
   {
     name: "later-snapshot-used",
     breaks: "an earlier state is made from a snapshot file of a later one",
-    file: "packages/kv/src/fold.ts",
+    file: "packages/kv/src/fold/fold.ts",
     edits: [
       [
         "if (base.endOffset > endOffset || base.endOffset < firstOffset(source)) continue;",
@@ -79,7 +79,7 @@ export const databaseCrashes = [
   {
     name: "fold-skips-a-record",
     breaks: "the first commit after a snapshot file is left out",
-    file: "packages/kv/src/fold.ts",
+    file: "packages/kv/src/fold/fold.ts",
     edits: [
       [
         "const from = file?.endOffset ?? source.log.startOffset;",
@@ -91,7 +91,7 @@ export const databaseCrashes = [
   {
     name: "half-a-batch",
     breaks: "of a commit of three operations and more, the log's last one is not applied",
-    file: "packages/kv/src/delta.ts",
+    file: "packages/kv/src/fold/delta.ts",
     edits: [
       [
         "for (const operation of operations) {",
@@ -110,7 +110,7 @@ export const databaseCrashes = [
   {
     name: "pre-image-missing",
     breaks: "a rejected deletion is not undone",
-    file: "packages/kv/src/state.ts",
+    file: "packages/kv/src/state/state.ts",
     edits: [
       [
         'if (operation.kind === "delete") return items.delete(prefix);',
@@ -134,7 +134,7 @@ export const databaseCrashes = [
   {
     name: "past-not-awaited",
     breaks: "a state is gone back to before it is on stable storage",
-    file: "packages/kv/src/past.ts",
+    file: "packages/kv/src/past/past.ts",
     edits: [
       [
         "if (!past.readOnly && isAwaited(past, target)) await log.sync();",

@@ -9,14 +9,14 @@ export const databaseRepair = [
   {
     name: "kv-repair-aside-unsynced",
     breaks: "a power cut lets the repaired log replace the damaged one, which was to be kept",
-    file: "packages/kv/src/repair-steps.ts",
+    file: "packages/kv/src/repair/repair-steps.ts",
     edits: [["  await fileSystem.syncDirectory(parent);\n", "  void parent;\n"]],
     tests: [CRASHED],
   },
   {
     name: "kv-repair-not-announced",
     breaks: "after a crash nobody knows that the repaired parts were whole",
-    file: "packages/kv/src/repairing.ts",
+    file: "packages/kv/src/repair/repairing.ts",
     edits: [["    await announce(fileSystem, directory);\n", "    void announce;\n"]],
     tests: [CRASHED],
   },
@@ -35,21 +35,21 @@ export const databaseRepair = [
   {
     name: "kv-repair-forgets-times",
     breaks: "a repaired log's commits all have the time of its first",
-    file: "packages/kv/src/repair-build.ts",
+    file: "packages/kv/src/repair/repair-build.ts",
     edits: [["    this.#setTime(time);\n", "    this.#setTime(Math.min(time, 0));\n"]],
     tests: [kv("repair", "commits keep their times")],
   },
   {
     name: "kv-repair-chooses",
     breaks: "a repair loses history or commits without having been told which",
-    file: "packages/kv/src/repair-plan.ts",
+    file: "packages/kv/src/repair/repair-plan.ts",
     edits: [['  if (keep === "newest" || history', '  if (keep !== "history" || history']],
     tests: [kv("repair", "is the owner's to choose")],
   },
   {
     name: "kv-repair-unread",
     breaks: "snapshot files past the end of a log that was put back count for nothing",
-    file: "packages/kv/src/repair-plan.ts",
+    file: "packages/kv/src/repair/repair-plan.ts",
     edits: [
       [
         "Math.max(log?.knownEnd ?? 0, ...whole.map(({ endOffset }) => endOffset))",
@@ -61,7 +61,7 @@ export const databaseRepair = [
   {
     name: "kv-verify-values-unread",
     breaks: "a snapshot file with another value than the log makes passes",
-    file: "packages/kv/src/snapshot-check.ts",
+    file: "packages/kv/src/repair/snapshot-check.ts",
     edits: [
       ["isSameValue(found.value, expected.value)", "isSameValue(expected.value, expected.value)"],
     ],

@@ -2,8 +2,8 @@
 
 import { kv } from "./tests.mjs";
 
-const PRESENT = "packages/kv/src/present.ts";
-const SNAPSHOT_WRITER = "packages/kv/src/snapshot-writer.ts";
+const PRESENT = "packages/kv/src/state/present.ts";
+const SNAPSHOT_WRITER = "packages/kv/src/formats/snapshot-writer.ts";
 
 /** @type {readonly import("../list.mjs").Mutant[]} */
 export const database = [
@@ -62,14 +62,14 @@ export const database = [
   {
     name: "snapshot-in-place",
     breaks: "a snapshot file is written under its own name",
-    file: "packages/kv/src/layout.ts",
+    file: "packages/kv/src/formats/layout.ts",
     edits: [["directory, endOffset)}.new`;", "directory, endOffset)}`;"]],
     tests: [kv("checkpoint", "faults 34 to 36:")],
   },
   {
     name: "checkpoint-ahead-of-log",
     breaks: "a snapshot file holds commits that are not on stable storage in the log",
-    file: "packages/kv/src/checkpoint.ts",
+    file: "packages/kv/src/upkeep/checkpoint.ts",
     edits: [
       [
         "const endOffset = await source.log.sync();",
@@ -88,21 +88,21 @@ export const database = [
   {
     name: "identity-unsynced",
     breaks: "DATABASE gets its name before its bytes are synced",
-    file: "packages/kv/src/identity-file.ts",
+    file: "packages/kv/src/formats/identity-file.ts",
     edits: [["    await file.sync();\n", ""]],
     tests: [kv("power-cut", "a power cut at any call of a creation")],
   },
   {
     name: "identity-name-unsynced",
     breaks: "commits are acknowledged in a directory that is no database after a power cut",
-    file: "packages/kv/src/identity-file.ts",
+    file: "packages/kv/src/formats/identity-file.ts",
     edits: [["    await fileSystem.syncDirectory(directory);\n", ""]],
     tests: [kv("power-cut", "a power cut at any call of a creation")],
   },
   {
     name: "restore-name-unsynced",
     breaks: "a restore reports a database whose name a power cut can undo",
-    file: "packages/kv/src/destination.ts",
+    file: "packages/kv/src/past/destination.ts",
     edits: [
       [
         "    await fileSystem.syncDirectory(dirname(destination));\n",

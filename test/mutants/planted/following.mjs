@@ -2,9 +2,9 @@
 
 import { kv } from "./tests.mjs";
 
-const COMMITS = "packages/kv/src/commits.ts";
-const FOLLOWER = "packages/kv/src/follower.ts";
-const REMOVAL = "packages/kv/src/removal.ts";
+const COMMITS = "packages/kv/src/writing/commits.ts";
+const FOLLOWER = "packages/kv/src/upkeep/follower.ts";
+const REMOVAL = "packages/kv/src/writing/removal.ts";
 
 /** @param {string[]} titles */
 const crashes = (...titles) => kv("crash/following", ...titles);
@@ -14,14 +14,14 @@ export const following = [
   {
     name: "change-taken-twice",
     breaks: "who goes on from a commit gets that commit again",
-    file: "packages/kv/src/changes.ts",
+    file: "packages/kv/src/past/changes.ts",
     edits: [["resolveSince(since, log) + 1;", "Math.max(0, resolveSince(since, log));"]],
     tests: [crashes("takes each durable change once")],
   },
   {
     name: "change-skipped-after-the-cut",
     breaks: "a feed whose place is lost goes on with what is there",
-    file: "packages/kv/src/changes.ts",
+    file: "packages/kv/src/past/changes.ts",
     edits: [
       [
         "const from = given ?? log.startOffset;",
@@ -57,7 +57,7 @@ export const following = [
   {
     name: "backup-ends-early",
     breaks: "a backup lacks the last commit that was acknowledged before it",
-    file: "packages/kv/src/hot-backup.ts",
+    file: "packages/kv/src/backup/hot-backup.ts",
     edits: [
       ["const endOffset = await settle();", "const endOffset = Math.max(1, await settle()) - 1;"],
     ],
@@ -66,14 +66,14 @@ export const following = [
   {
     name: "marks-lost-in-the-fold",
     breaks: "marks from before the newest snapshot file are forgotten",
-    file: "packages/kv/src/fold.ts",
+    file: "packages/kv/src/fold/fold.ts",
     edits: [["new Map([...(base?.marks ?? []), ...delta.marks])", "new Map(delta.marks)"]],
     tests: [crashes("outlive the log that they are from")],
   },
   {
     name: "expiry-lost-in-the-fold",
     breaks: "what expires does so no more once it is in a snapshot file",
-    file: "packages/kv/src/delta.ts",
+    file: "packages/kv/src/fold/delta.ts",
     edits: [
       [
         "this.#changes.set(operation.key, { value, offset, time, expiry, sequence });",
@@ -92,7 +92,7 @@ export const following = [
   {
     name: "expired-given-back",
     breaks: "a rewind writes keys again whose expiry has passed",
-    file: "packages/kv/src/rewind.ts",
+    file: "packages/kv/src/writing/rewind.ts",
     edits: [
       [
         "if (entry === undefined || hasExpired(entry, now)) {",

@@ -77,14 +77,14 @@ export const formats = [
   {
     name: "claimed-elements-believed",
     breaks: "an array in a value takes the memory that it claims",
-    file: "packages/kv/src/value-decoder.ts",
+    file: "packages/kv/src/values/value-decoder.ts",
     edits: [["if (this.#budget < 0) throw", "if (this.#budget < -(2 ** 40)) throw"]],
     tests: [kv("values"), fuzz("value")],
   },
   {
     name: "snapshot-order-unchecked",
     breaks: "keys of a snapshot file may come in any order",
-    file: "packages/kv/src/snapshot-reader.ts",
+    file: "packages/kv/src/formats/snapshot-reader.ts",
     edits: [["entry.key <= this.#lastKey", "entry.key === this.#lastKey"]],
     tests: [fuzz("snapshot")],
   },

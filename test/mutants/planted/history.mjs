@@ -2,8 +2,8 @@
 
 import { kv } from "./tests.mjs";
 
-const RETENTION = "packages/kv/src/retention.ts";
-const REWIND = "packages/kv/src/rewind.ts";
+const RETENTION = "packages/kv/src/upkeep/retention.ts";
+const REWIND = "packages/kv/src/writing/rewind.ts";
 
 /** @type {readonly import("../list.mjs").Mutant[]} */
 export const history = [
@@ -83,7 +83,7 @@ export const history = [
   {
     name: "backup-of-what-may-go",
     breaks: "a backup holds commits that the source has not on stable storage",
-    file: "packages/kv/src/hot-backup.ts",
+    file: "packages/kv/src/backup/hot-backup.ts",
     edits: [
       [
         "const endOffset = await settle();",
@@ -100,7 +100,7 @@ export const history = [
   {
     name: "repair-begins-unsynced",
     breaks: "a power cut forgets that a repair has begun, when it has moved some parts already",
-    file: "packages/kv/src/repair-steps.ts",
+    file: "packages/kv/src/repair/repair-steps.ts",
     edits: [
       [
         "join(directory, REPAIR_NAME));\n  await fileSystem.syncDirectory(directory);\n}\n\n/** Puts",
@@ -112,14 +112,14 @@ export const history = [
   {
     name: "removal-planned-once",
     breaks: "what expires after the first removal stays for ever",
-    file: "packages/kv/src/removal.ts",
+    file: "packages/kv/src/writing/removal.ts",
     edits: [["      this.plan(this.#parts.now());\n", ""]],
     tests: [kv("removal")],
   },
   {
     name: "removal-asks-the-poisoned",
     breaks: "removal asks a poisoned log again and again",
-    file: "packages/kv/src/removal.ts",
+    file: "packages/kv/src/writing/removal.ts",
     edits: [['hasCode(error, "KV_FAILED", "KV_CLOSED")', 'hasCode(error, "KV_CLOSED")']],
     tests: [kv("removal", "is given up where the log has failed for good")],
   },

@@ -1,6 +1,6 @@
 // Checks of what callers give: each names what was given and what is allowed.
 
-import { DatabaseError } from "./errors.js";
+import { DatabaseError } from "../errors.js";
 
 /** Refuses what is no object, or has other properties than these. */
 export function checkProperties(name: string, given: unknown, known: readonly string[]): void {

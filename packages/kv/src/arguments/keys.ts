@@ -4,8 +4,8 @@
 
 import { isUtf8 } from "node:buffer";
 import { types } from "node:util";
+import { DatabaseError } from "../errors.js";
 import { tagOf } from "./arguments.js";
-import { DatabaseError } from "./errors.js";
 
 /** What the keys of a database are; fixed when it is made. */
 export type KeyKind = "string" | "bytes";

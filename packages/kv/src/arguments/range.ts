@@ -1,10 +1,10 @@
 // Ranges of keys as callers give them, and the one form that everything behind works with.
 
+import type { DeleteRangeOperation } from "../formats/operations.js";
+import type { KeyInterval } from "../state/ordered-map.js";
 import { checkBoolean, checkInteger, checkProperties } from "./arguments.js";
 import { keyAfter, keyAfterPrefix } from "./key-bounds.js";
 import type { Key, KeyCodec } from "./keys.js";
-import type { DeleteRangeOperation } from "./operations.js";
-import type { KeyInterval } from "./ordered-map.js";
 
 /** Which keys: those that satisfy every bound. Bounds that contradict each other select nothing. */
 export interface KeyBounds<K extends Key = string> {

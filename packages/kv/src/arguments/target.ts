@@ -1,7 +1,7 @@
 // Where to go back to, as callers give it.
 
+import { isMarkName } from "../formats/mark-name.js";
 import { checkInteger, checkProperties, invalid, invalidArgument } from "./arguments.js";
-import { isMarkName } from "./mark-name.js";
 
 /** A point in the past; exactly one of the three, and inclusive. */
 export type Target =

@@ -1,7 +1,7 @@
 // What a backup tells.
 
 import type { Ancestry } from "@tidemark/wal";
-import type { SkippedSnapshot } from "./fold.js";
+import type { SkippedSnapshot } from "../fold/fold.js";
 
 /** What a backup did. */
 export interface BackupReport {

@@ -3,21 +3,21 @@
 // Invariant: at the destination there is nothing, or the whole (destination.ts); the source is only read.
 
 import { Log } from "@tidemark/wal";
-import type { MadeBackup } from "./backup-report.js";
-import { build } from "./destination.js";
-import { assert, corrupt } from "./errors.js";
-import { type FoldSource, firstOffset, openBase } from "./fold.js";
-import { type FoldProgress, foldToFile, isSound, verifySnapshot } from "./fold-to-file.js";
+import { assert, corrupt } from "../errors.js";
+import { type FoldSource, firstOffset, openBase } from "../fold/fold.js";
+import { type FoldProgress, foldToFile, isSound, verifySnapshot } from "../fold/fold-to-file.js";
 import {
   listSnapshots,
   logDirectory,
   type SnapshotFile,
   snapshotName,
   snapshotsDirectory,
-} from "./layout.js";
+} from "../formats/layout.js";
+import { COMMIT_BYTES_MAX } from "../formats/operations.js";
+import type { Pace } from "../pace.js";
+import { build } from "../past/destination.js";
+import type { MadeBackup } from "./backup-report.js";
 import { type CopiedLog, checksumOfRecords, copyLog } from "./log-copy.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
-import type { Pace } from "./pace.js";
 
 /** What a backup is to be made of, and where; plain but for the source. */
 export interface BackupJob {

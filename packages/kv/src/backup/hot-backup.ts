@@ -2,16 +2,16 @@
 // where there can be one.
 
 import { nodeFileSystem } from "@tidemark/wal";
-import { checkCallable, checkProperties, checkSignal } from "./arguments.js";
+import { checkCallable, checkProperties, checkSignal } from "../arguments/arguments.js";
+import { type FoldSource, firstOffset, holding } from "../fold/fold.js";
+import type { FoldProgress } from "../fold/fold-to-file.js";
+import { Pace } from "../pace.js";
+import { abandon, checkDestination, temporaryName } from "../past/destination.js";
+import { historyStats } from "../stats.js";
+import { askThread, THREAD_BYTES_MIN } from "../threads/thread-link.js";
+import { unlessCut } from "../upkeep/moving-window.js";
 import { type BackupJob, makeBackup } from "./backup.js";
 import type { BackupReport, MadeBackup } from "./backup-report.js";
-import { abandon, checkDestination, temporaryName } from "./destination.js";
-import { type FoldSource, firstOffset, holding } from "./fold.js";
-import type { FoldProgress } from "./fold-to-file.js";
-import { unlessCut } from "./moving-window.js";
-import { Pace } from "./pace.js";
-import { historyStats } from "./stats.js";
-import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
 
 /** What ends a backup early, and who is told how far it is. */
 export interface BackupOptions {

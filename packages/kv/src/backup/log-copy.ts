@@ -1,9 +1,9 @@
 // Copies records of a log into a new one, which begins where they do: the same offsets, payloads and times.
 
 import { crc32, type FileSystem, Log, type LogRecord } from "@tidemark/wal";
-import type { CommitLog } from "./commit-log.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
-import type { Pace } from "./pace.js";
+import type { CommitLog } from "../commit-log.js";
+import { COMMIT_BYTES_MAX } from "../formats/operations.js";
+import type { Pace } from "../pace.js";
 
 /** Bytes that are appended before it is waited for them. */
 const GROUP_BYTES = 8 * 1024 * 1024;

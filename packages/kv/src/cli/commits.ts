@@ -1,7 +1,7 @@
 // Commits, as they are printed: one line for each operation, or one line of JSON for each commit.
 
-import type { Change, ChangeOperation } from "../changes.js";
-import type { Key } from "../keys.js";
+import type { Key } from "../arguments/keys.js";
+import type { Change, ChangeOperation } from "../past/changes.js";
 import { type KeyFormat, keyToJson, showKey } from "./key-notation.js";
 import { escapeUnsafe } from "./printable.js";
 import type { Run } from "./run.js";

@@ -4,9 +4,9 @@
 import { join, resolve } from "node:path";
 import { nodeFileSystem } from "@tidemark/wal";
 import { DatabaseError } from "../errors.js";
-import type { Identity } from "../identity.js";
-import { readIdentity } from "../identity-file.js";
-import { IDENTITY_NAME, isFileSystemError, LOG_NAME, listIfThere } from "../layout.js";
+import type { Identity } from "../formats/identity.js";
+import { readIdentity } from "../formats/identity-file.js";
+import { IDENTITY_NAME, isFileSystemError, LOG_NAME, listIfThere } from "../formats/layout.js";
 import { UsageError } from "./failure.js";
 
 /** What a log has in its directory. */

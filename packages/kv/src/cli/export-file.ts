@@ -5,7 +5,7 @@
 import { dirname, resolve } from "node:path";
 import { type File, type FileSystem, FileSystemError, writeFully } from "@tidemark/wal";
 import { DatabaseError } from "../errors.js";
-import { isFileSystemError, listIfThere, unlinkIfThere } from "../layout.js";
+import { isFileSystemError, listIfThere, unlinkIfThere } from "../formats/layout.js";
 import { type ExportHead, readLine } from "./export-format.js";
 import { BadInputError } from "./failure.js";
 import { linesOf } from "./lines.js";

@@ -1,7 +1,7 @@
 // The lines of an export: JSON, one line for the export itself, one for each entry in key order, and one that says it is
 // whole. Documented in docs/exports.md. Pure: knows nothing of files.
 
-import type { Key, KeyKind } from "../keys.js";
+import type { Key, KeyKind } from "../arguments/keys.js";
 import { BadInputError } from "./failure.js";
 import { escapeUnsafe } from "./printable.js";
 import { fromNotation, NotationError, toNotation } from "./value-notation.js";

@@ -2,15 +2,15 @@
 // meanwhile; where that removes what is being read, it is gone on from the last key, at the same offset.
 
 import { nodeFileSystem } from "@tidemark/wal";
-import { hasExpired, type SnapshotEntry } from "../entry.js";
+import { byteKeys, type Key, type KeyCodec, stringKeys } from "../arguments/keys.js";
+import { resolveTarget, type Target } from "../arguments/target.js";
 import { DatabaseError } from "../errors.js";
-import { readExisting } from "../existing.js";
-import { type FoldSource, fold } from "../fold.js";
-import { byteKeys, type Key, type KeyCodec, stringKeys } from "../keys.js";
+import { type FoldSource, fold } from "../fold/fold.js";
 import { Pace } from "../pace.js";
-import { timeOf } from "../reach.js";
-import { readBack } from "../reading.js";
-import { resolveTarget, type Target } from "../target.js";
+import { readExisting } from "../past/existing.js";
+import { timeOf } from "../past/reach.js";
+import { hasExpired, type SnapshotEntry } from "../state/entry.js";
+import { readBack } from "../state/reading.js";
 import type { Begun } from "./export-file.js";
 import type { ExportEntry, ExportHead } from "./export-format.js";
 import type { Run } from "./run.js";

@@ -2,10 +2,10 @@
 // so that an import that was cut off is gone on with by running it again.
 
 import { isDeepStrictEqual } from "node:util";
+import type { Key } from "../arguments/keys.js";
 import type { Database } from "../database.js";
 import { hasCode } from "../errors.js";
-import type { Key } from "../keys.js";
-import type { Transaction } from "../transaction.js";
+import type { Transaction } from "../writing/transaction.js";
 import { type ExportEntry, type ExportLine, readLine } from "./export-format.js";
 import { BadInputError } from "./failure.js";
 import { faultIn } from "./json-fault.js";

@@ -2,8 +2,8 @@
 // can pass any; as JSON or hex, all keys can be written. Documented in docs/cli.md, "Keys".
 
 import { type Command, Option } from "commander";
-import type { Key, KeyKind } from "../keys.js";
-import type { KeyBounds, Range } from "../range.js";
+import type { Key, KeyKind } from "../arguments/keys.js";
+import type { KeyBounds, Range } from "../arguments/range.js";
 import { UsageError } from "./failure.js";
 import { isSafe } from "./printable.js";
 import { fromNotation, type Json, NotationError, toNotation } from "./value-notation.js";

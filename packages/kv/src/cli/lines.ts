@@ -1,7 +1,7 @@
 // Lines of bytes that come in pieces, from a file or from standard input.
 
 import { type File, nodeFileSystem } from "@tidemark/wal";
-import { isFileSystemError } from "../layout.js";
+import { isFileSystemError } from "../formats/layout.js";
 import { UsageError } from "./failure.js";
 
 const PIECE_BYTES = 256 * 1024;

@@ -1,7 +1,7 @@
 // What is common to commands that make a database beside another: what is told of how far they are, and when they stop.
 
-import type { SkippedSnapshot } from "../fold.js";
-import type { FoldProgress } from "../fold-to-file.js";
+import type { SkippedSnapshot } from "../fold/fold.js";
+import type { FoldProgress } from "../fold/fold-to-file.js";
 import { Ended } from "./exit-codes.js";
 import type { Fact } from "./facts.js";
 import { StoppedError } from "./failure.js";

@@ -2,11 +2,11 @@
 
 import { resolve } from "node:path";
 import { nodeFileSystem, type OffsetRange, repairLog } from "@tidemark/wal";
+import type { KeyKind } from "../arguments/keys.js";
 import { databaseError, hasCode } from "../errors.js";
-import type { InspectionProgress } from "../inspection.js";
-import type { KeyKind } from "../keys.js";
-import { listSnapshots, snapshotsDirectory } from "../layout.js";
-import { repairDatabase } from "../repair.js";
+import { listSnapshots, snapshotsDirectory } from "../formats/layout.js";
+import type { InspectionProgress } from "../repair/inspection.js";
+import { repairDatabase } from "../repair/repair.js";
 import { type Found, findIn } from "./directory.js";
 import { UsageError } from "./failure.js";
 import type { Run } from "./run.js";

@@ -1,7 +1,7 @@
 // A database opened to be read only, for what needs more of it than one state.
 
+import type { Key, KeyKind } from "../arguments/keys.js";
 import { Database } from "../database.js";
-import type { Key, KeyKind } from "../keys.js";
 import { findDatabase, identityOf } from "./directory.js";
 import type { Run } from "./run.js";
 

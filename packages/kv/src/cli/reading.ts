@@ -2,13 +2,13 @@
 // asked for, and nothing on disk changes.
 
 import { nodeFileSystem } from "@tidemark/wal";
-import { readExisting } from "../existing.js";
-import { foldToState } from "../fold-to-state.js";
-import { byteKeys, type Key, type KeyCodec, type KeyKind, stringKeys } from "../keys.js";
+import { byteKeys, type Key, type KeyCodec, type KeyKind, stringKeys } from "../arguments/keys.js";
+import { resolveTarget, type Target } from "../arguments/target.js";
+import { foldToState } from "../fold/fold-to-state.js";
 import { OPENING_SLICE_MS, Pace } from "../pace.js";
-import { timeOf } from "../reach.js";
-import { resolveTarget, type Target } from "../target.js";
-import { View } from "../view.js";
+import { readExisting } from "../past/existing.js";
+import { timeOf } from "../past/reach.js";
+import { View } from "../state/view.js";
 import { findDatabase, identityOf } from "./directory.js";
 import type { Run } from "./run.js";
 

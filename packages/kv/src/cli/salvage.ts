@@ -1,12 +1,12 @@
 // Every record that is whole, also behind damage, and then the damage: for a log that cannot be opened any more.
 
 import { type LogRecord, nodeFileSystem, verifyLog } from "@tidemark/wal";
-import { operationsOf } from "../changes.js";
+import { byteKeys, type Key, type KeyCodec, stringKeys } from "../arguments/keys.js";
 import { hasCode } from "../errors.js";
-import { readIdentity } from "../identity-file.js";
-import { byteKeys, type Key, type KeyCodec, stringKeys } from "../keys.js";
-import { logDirectory } from "../layout.js";
+import { readIdentity } from "../formats/identity-file.js";
+import { logDirectory } from "../formats/layout.js";
 import { Pace } from "../pace.js";
+import { operationsOf } from "../past/changes.js";
 import { printCommit } from "./commits.js";
 import type { Found } from "./directory.js";
 import { type ExitCode, exitCode } from "./exit-codes.js";

@@ -1,12 +1,12 @@
 // From one target to another, of a log or of a database: the offsets that are meant.
 
 import type { Log } from "@tidemark/wal";
+import { resolveTarget, type Target } from "../arguments/target.js";
 import { DatabaseError } from "../errors.js";
-import type { FoldSource } from "../fold.js";
-import { fold } from "../fold.js";
+import type { FoldSource } from "../fold/fold.js";
+import { fold } from "../fold/fold.js";
 import { Pace } from "../pace.js";
-import { findDestination } from "../reach.js";
-import { resolveTarget, type Target } from "../target.js";
+import { findDestination } from "../past/reach.js";
 import { UsageError } from "./failure.js";
 import type { Run } from "./run.js";
 

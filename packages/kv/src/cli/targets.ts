@@ -2,7 +2,7 @@
 // `--mark before-migration`. What spans two takes two of them, in their order.
 
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Target } from "../target.js";
+import type { Target } from "../arguments/target.js";
 import { UsageError } from "./failure.js";
 import { parseTime } from "./times.js";
 

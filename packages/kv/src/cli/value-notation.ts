@@ -2,10 +2,15 @@
 // with a dollar sign. The same in all that the program prints and reads. Documented in docs/cli.md, "Values".
 
 import { types } from "node:util";
-import { Malformed } from "../byte-reader.js";
-import { typedBuffer } from "../value-buffers.js";
-import { errorWith } from "../value-decoder.js";
-import { type BufferKind, bufferKinds, type ErrorName, errorClasses } from "../value-format.js";
+import { Malformed } from "../formats/byte-reader.js";
+import { typedBuffer } from "../values/value-buffers.js";
+import { errorWith } from "../values/value-decoder.js";
+import {
+  type BufferKind,
+  bufferKinds,
+  type ErrorName,
+  errorClasses,
+} from "../values/value-format.js";
 
 /** What `JSON.stringify` takes as it is. */
 export type Json =

@@ -1,8 +1,8 @@
 // Opening a database to write to it. What a program has chosen for it is not known here, so nothing of what the
 // database does by itself may take anything away: neither history nor expired keys.
 
+import type { KeyKind } from "../arguments/keys.js";
 import { Database } from "../database.js";
-import type { KeyKind } from "../keys.js";
 import type { DatabaseOptions } from "../options.js";
 
 /** Whichever kind its keys are of. */

@@ -1,9 +1,9 @@
 // Ranges of keys that were deleted, each with the number of the operation that did it. Later ones replace
 // what earlier ones say of the keys that they share, so the ranges never overlap.
 
-import { assert } from "./errors.js";
-import { prefixOf, prefixOfText } from "./item.js";
-import { type KeyInterval, OrderedMap } from "./ordered-map.js";
+import { assert } from "../errors.js";
+import { prefixOf, prefixOfText } from "../state/item.js";
+import { type KeyInterval, OrderedMap } from "../state/ordered-map.js";
 
 interface Cleared {
   /** Prefix of the upper bound (exclusive); undefined for none. */

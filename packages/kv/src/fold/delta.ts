@@ -2,15 +2,15 @@
 // log after it are folded.
 
 import type { LogRecord } from "@tidemark/wal";
+import type { KeyKind } from "../arguments/keys.js";
+import type { Operation } from "../formats/operations.js";
+import { RecordedCommit } from "../formats/recorded-commit.js";
+import type { Pace } from "../pace.js";
+import type { Mark, SnapshotEntry } from "../state/entry.js";
+import type { StoredValue } from "../values/stored-value.js";
 import { ClearedRanges, type ClearedSweep } from "./cleared-ranges.js";
-import type { Mark, SnapshotEntry } from "./entry.js";
 import { KeyTable } from "./key-table.js";
-import type { KeyKind } from "./keys.js";
-import type { Operation } from "./operations.js";
-import type { Pace } from "./pace.js";
-import { RecordedCommit } from "./recorded-commit.js";
 import { sortKeys } from "./sorted-keys.js";
-import type { StoredValue } from "./stored-value.js";
 
 /** Entries that are merged before whoever takes them can rest. */
 const BATCH_LENGTH = 512;

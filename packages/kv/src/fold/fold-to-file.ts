@@ -1,6 +1,10 @@
 // A fold into a snapshot file, and reading one whole to be sure of it.
 
 import type { FileSystem } from "@tidemark/wal";
+import type { SnapshotFile } from "../formats/layout.js";
+import type { SnapshotHeader } from "../formats/snapshot-format.js";
+import { SnapshotWriter, type WrittenSnapshot } from "../formats/snapshot-writer.js";
+import type { Pace } from "../pace.js";
 import {
   damageOf,
   type Folded,
@@ -10,10 +14,6 @@ import {
   openBase,
   type SnapshotOwner,
 } from "./fold.js";
-import type { SnapshotFile } from "./layout.js";
-import type { Pace } from "./pace.js";
-import type { SnapshotHeader } from "./snapshot-format.js";
-import { SnapshotWriter, type WrittenSnapshot } from "./snapshot-writer.js";
 
 /** How far a fold is. */
 export interface FoldProgress {

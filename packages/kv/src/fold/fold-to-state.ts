@@ -1,14 +1,14 @@
 // The fold that ends in a state in memory: a snapshot file builds it, and the commits after are applied to it one by
 // one, as they were when they were written. Nothing is sorted or merged for it, and memory holds each entry once.
 
-import type { Mark } from "./entry.js";
+import type { SnapshotFile } from "../formats/layout.js";
+import type { Operation } from "../formats/operations.js";
+import { RecordedCommit } from "../formats/recorded-commit.js";
+import type { SnapshotReader } from "../formats/snapshot-reader.js";
+import type { Pace } from "../pace.js";
+import type { Mark } from "../state/entry.js";
+import { bytesOfHeld, State, StateBuilder } from "../state/state.js";
 import { type Folded, type FoldOptions, type FoldSource, openBase, withBase } from "./fold.js";
-import type { SnapshotFile } from "./layout.js";
-import type { Operation } from "./operations.js";
-import type { Pace } from "./pace.js";
-import { RecordedCommit } from "./recorded-commit.js";
-import type { SnapshotReader } from "./snapshot-reader.js";
-import { bytesOfHeld, State, StateBuilder } from "./state.js";
 
 /** A state in memory, with the marks of all commits in it. */
 export interface LoadedState {

@@ -3,16 +3,16 @@
 // Invariant: what the log holds decides. A snapshot file that turns out damaged costs time, never a result.
 
 import { type FileSystem, FileSystemError } from "@tidemark/wal";
-import type { CommitLog } from "./commit-log.js";
+import type { KeyKind } from "../arguments/keys.js";
+import type { CommitLog } from "../commit-log.js";
+import { corrupt, DatabaseError, databaseError, hasCode } from "../errors.js";
+import { isFileSystemError, listSnapshots, type SnapshotFile } from "../formats/layout.js";
+import type { SnapshotHeader } from "../formats/snapshot-format.js";
+import { SnapshotReader } from "../formats/snapshot-reader.js";
+import type { Pace } from "../pace.js";
+import type { Mark, SnapshotEntry } from "../state/entry.js";
+import type { Pins } from "../upkeep/pins.js";
 import { Delta } from "./delta.js";
-import type { Mark, SnapshotEntry } from "./entry.js";
-import { corrupt, DatabaseError, databaseError, hasCode } from "./errors.js";
-import type { KeyKind } from "./keys.js";
-import { isFileSystemError, listSnapshots, type SnapshotFile } from "./layout.js";
-import type { Pace } from "./pace.js";
-import type { Pins } from "./pins.js";
-import type { SnapshotHeader } from "./snapshot-format.js";
-import { SnapshotReader } from "./snapshot-reader.js";
 
 /** What earlier states are made from. */
 export interface FoldSource {

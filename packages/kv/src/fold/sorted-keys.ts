@@ -1,6 +1,6 @@
 // Sorting many keys without holding the event loop: sorted runs are merged pair by pair, in slices.
 
-import type { Pace } from "./pace.js";
+import type { Pace } from "../pace.js";
 
 /** Merging this many takes far less than a slice. */
 const STEP_LENGTH = 4096;

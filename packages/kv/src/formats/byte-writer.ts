@@ -1,7 +1,7 @@
 // Bytes written one after the other into a buffer that grows; commits and snapshot files are built in one.
 // Integers are little-endian; a varint is LEB128 (7 bits a byte, lowest first, the high bit means more).
 
-import { DatabaseError } from "./errors.js";
+import { DatabaseError } from "../errors.js";
 
 const KEPT_BYTES = 4 << 20;
 

@@ -3,7 +3,7 @@
 
 import { join } from "node:path";
 import { type File, type FileSystem, FileSystemError, writeFully } from "@tidemark/wal";
-import { corrupt, DatabaseError } from "./errors.js";
+import { corrupt, DatabaseError } from "../errors.js";
 import { decodeIdentity, encodeIdentity, IDENTITY_LENGTH, type Identity } from "./identity.js";
 import {
   IDENTITY_NAME,

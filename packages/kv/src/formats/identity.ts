@@ -2,7 +2,7 @@
 // anything else. Documented in docs/format-database.md, "DATABASE".
 
 import { crc32 } from "@tidemark/wal";
-import type { KeyKind } from "./keys.js";
+import type { KeyKind } from "../arguments/keys.js";
 
 export const IDENTITY_LENGTH = 64;
 

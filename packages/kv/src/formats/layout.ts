@@ -3,7 +3,7 @@
 
 import { basename, dirname, join } from "node:path";
 import { type DirectoryEntry, type File, type FileSystem, FileSystemError } from "@tidemark/wal";
-import { corrupt } from "./errors.js";
+import { corrupt } from "../errors.js";
 
 const SNAPSHOT_NAME = /^(\d{20})\.snapshot$/;
 const SNAPSHOT_TEMPORARY_NAME = /^\d{20}\.snapshot\.new$/;

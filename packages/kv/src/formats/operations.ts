@@ -1,13 +1,13 @@
 // A commit: the payload of one record of the log, all of whose operations apply or none.
 // Documented in docs/format-database.md, "Commit".
 
+import { isStoredKey, type KeyKind } from "../arguments/keys.js";
+import { assert } from "../errors.js";
+import { type StoredValue, storeValue } from "../values/stored-value.js";
+import { ValueEncoder } from "../values/value-encoder.js";
 import { ByteReader, Malformed } from "./byte-reader.js";
 import { ByteWriter } from "./byte-writer.js";
-import { assert } from "./errors.js";
-import { isStoredKey, type KeyKind } from "./keys.js";
 import { readMarkName, writeMarkName } from "./mark-name.js";
-import { type StoredValue, storeValue } from "./stored-value.js";
-import { ValueEncoder } from "./value-encoder.js";
 
 /** Bytes that a commit may have, encoded. */
 export const COMMIT_BYTES_MAX = 512 * 1024 * 1024;

@@ -2,8 +2,8 @@
 // the same throws.
 
 import type { LogRecord } from "@tidemark/wal";
-import { DatabaseError } from "./errors.js";
-import type { KeyKind } from "./keys.js";
+import type { KeyKind } from "../arguments/keys.js";
+import { DatabaseError } from "../errors.js";
 import { CommitReader, type CommitStep, type CommitVerdict } from "./operations.js";
 
 // Whoever reads a long commit can rest between steps: either bound takes a few ms.

@@ -3,12 +3,12 @@
 // Documented in docs/format-database.md, "Snapshot file".
 
 import { crc32 } from "@tidemark/wal";
+import { isStoredKey, type KeyKind } from "../arguments/keys.js";
+import type { Mark, SnapshotEntry } from "../state/entry.js";
+import { type Item, itemInPlace } from "../state/item.js";
 import { ByteReader, Malformed } from "./byte-reader.js";
 import type { ByteWriter } from "./byte-writer.js";
-import type { Mark, SnapshotEntry } from "./entry.js";
 import { keyKindNumber, keyKindOf } from "./identity.js";
-import { type Item, itemInPlace } from "./item.js";
-import { isStoredKey, type KeyKind } from "./keys.js";
 import { readMarkName, writeMarkName } from "./mark-name.js";
 import { COMMIT_BYTES_MAX } from "./operations.js";
 

@@ -3,9 +3,9 @@
 // go, since each block is under its own checksum. What is wrong throws KV_CORRUPT with file and position.
 
 import type { File, FileSystem } from "@tidemark/wal";
+import { corrupt, DatabaseError } from "../errors.js";
+import type { Mark, SnapshotEntry } from "../state/entry.js";
 import { ByteReader, Malformed } from "./byte-reader.js";
-import type { Mark, SnapshotEntry } from "./entry.js";
-import { corrupt, DatabaseError } from "./errors.js";
 import { openOurs } from "./layout.js";
 import {
   BLOCK_BYTES_MAX,

@@ -3,9 +3,9 @@
 
 import type { File, FileSystem } from "@tidemark/wal";
 import { writeFully } from "@tidemark/wal";
+import { assert } from "../errors.js";
+import type { Mark, SnapshotEntry } from "../state/entry.js";
 import { ByteWriter } from "./byte-writer.js";
-import type { Mark, SnapshotEntry } from "./entry.js";
-import { assert } from "./errors.js";
 import { snapshotName, snapshotTemporaryName, unlinkIfThere } from "./layout.js";
 import {
   BLOCK_BYTES,

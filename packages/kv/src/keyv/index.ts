@@ -5,4 +5,4 @@ export {
   TidemarkKeyv,
   type TidemarkKeyvEntry,
   type TidemarkKeyvOptions,
-} from "./keyv-store.js";
+} from "./store.js";

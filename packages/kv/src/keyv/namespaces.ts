@@ -3,7 +3,7 @@
 // Invariant: no two pairs of namespace and key are held as one. A JSON string begins no other one, and `null`, for no
 // namespace, begins none, so the parts can be told apart whatever is in them, and a prefix is one namespace.
 
-import { invalid, invalidArgument, show } from "./arguments.js";
+import { invalid, invalidArgument, show } from "../arguments/arguments.js";
 
 /** Undefined for none, which is a namespace like any other. */
 export type Namespace = string | undefined;

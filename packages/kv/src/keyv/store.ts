@@ -2,14 +2,14 @@
 // database's own, so what has expired is gone for every reader and in time from the log.
 
 import { EventEmitter } from "node:events";
-import { invalid, show } from "./arguments.js";
-import { Database } from "./database.js";
-import { DatabaseError } from "./errors.js";
-import { Namespaces, prefixOf } from "./keyv-namespaces.js";
-import type { DatabaseOptions } from "./options.js";
-import type { Reading } from "./reading.js";
-import { View } from "./view.js";
-import { TTL_MAX } from "./write.js";
+import { invalid, show } from "../arguments/arguments.js";
+import { TTL_MAX } from "../arguments/write.js";
+import { Database } from "../database.js";
+import { DatabaseError } from "../errors.js";
+import type { DatabaseOptions } from "../options.js";
+import type { Reading } from "../state/reading.js";
+import { View } from "../state/view.js";
+import { Namespaces, prefixOf } from "./namespaces.js";
 
 /** Options of the database, as `Database.open` takes them: `log.durability` and `readOnly` among them. Its keys are strings. */
 export type TidemarkKeyvOptions = Omit<DatabaseOptions, "keys">;

@@ -1,7 +1,7 @@
 // Walking through a view in order, from wherever Level seeks to.
 
+import { intervalOf, type KeyBounds, type Range } from "../arguments/range.js";
 import { Pace } from "../pace.js";
-import { intervalOf, type KeyBounds, type Range } from "../range.js";
 import { abortedError, levelError } from "./errors.js";
 import { type LevelKey, levelKeys } from "./keys.js";
 

@@ -1,7 +1,7 @@
 // Keys of Level: text or bytes in one order, that of bytes. Text stands for its UTF-8, so the database has keys of bytes, and
 // takes text for them too.
 
-import { byteKeys, KEY_BYTES_MAX, type KeyCodec } from "../keys.js";
+import { byteKeys, KEY_BYTES_MAX, type KeyCodec } from "../arguments/keys.js";
 
 /** A key: text, which stands for its bytes in UTF-8, or bytes. What comes out are bytes, in a `Buffer`. */
 export type LevelKey = string | Uint8Array;

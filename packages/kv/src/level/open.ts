@@ -1,6 +1,6 @@
 // The database behind a TidemarkLevel: keys in both forms that Level has, in the order of their bytes.
 
-import { invalid } from "../arguments.js";
+import { invalid } from "../arguments/arguments.js";
 import { Database } from "../database.js";
 import { databaseError } from "../errors.js";
 import { openDatabase } from "../open-database.js";

@@ -1,7 +1,7 @@
 // A snapshot of Level's: a view of the database, of now or of then.
 
 import { AbstractSnapshot } from "abstract-level";
-import type { View } from "../view.js";
+import type { View } from "../state/view.js";
 import type { LevelKey } from "./keys.js";
 import type { LevelValue } from "./values.js";
 

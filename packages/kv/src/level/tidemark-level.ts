@@ -13,10 +13,10 @@ import {
   type AbstractPutOptions,
   type AbstractSnapshot,
 } from "abstract-level";
-import type { AtOptions } from "../past.js";
-import type { Reading } from "../reading.js";
-import type { Target } from "../target.js";
-import type { BatchOperation, WriteOptions } from "../write.js";
+import type { Target } from "../arguments/target.js";
+import type { BatchOperation, WriteOptions } from "../arguments/write.js";
+import type { AtOptions } from "../past/past.js";
+import type { Reading } from "../state/reading.js";
 import { boundsOf, Cursor, type LevelRange, steps } from "./cursor.js";
 import { LevelError, levelError } from "./errors.js";
 import { EntryIterator, type IteratorOptions, KeyIterator, ValueIterator } from "./iterators.js";

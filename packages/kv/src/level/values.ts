@@ -1,7 +1,7 @@
 // Values of Level in the database: text is a string, bytes are a Uint8Array. Read in the other form, they are
 // converted by UTF-8, as in a store that has only bytes.
 
-import { show } from "../arguments.js";
+import { show } from "../arguments/arguments.js";
 import { LevelError } from "./errors.js";
 import type { LevelKey } from "./keys.js";
 

@@ -2,15 +2,15 @@
 // is an offset of its own keeping: between two runs of it the feed holds nothing, and the log may be cut there.
 
 import type { Ancestry, LogRecord } from "@tidemark/wal";
-import { checkInteger, checkProperties, checkSignal, invalid } from "./arguments.js";
-import type { CommitLog } from "./commit-log.js";
-import { DatabaseError, databaseError, hasCode } from "./errors.js";
-import type { Key, KeyCodec } from "./keys.js";
-import type { Operation } from "./operations.js";
-import { Pace } from "./pace.js";
-import type { Pins } from "./pins.js";
-import { readBack } from "./reading.js";
-import { RecordedCommit } from "./recorded-commit.js";
+import { checkInteger, checkProperties, checkSignal, invalid } from "../arguments/arguments.js";
+import type { Key, KeyCodec } from "../arguments/keys.js";
+import type { CommitLog } from "../commit-log.js";
+import { DatabaseError, databaseError, hasCode } from "../errors.js";
+import type { Operation } from "../formats/operations.js";
+import { RecordedCommit } from "../formats/recorded-commit.js";
+import { Pace } from "../pace.js";
+import { readBack } from "../state/reading.js";
+import type { Pins } from "../upkeep/pins.js";
 
 /** What a commit did, all of it or nothing, in this order. */
 export interface Change<V = unknown, K extends Key = string> {

@@ -1,9 +1,9 @@
 // Two states of the past side by side: only keys that commits between them touch can differ, so of the earlier
 // state only those are kept, and the later one is never built.
 
-import type { Entry } from "./entry.js";
-import { type FoldSource, fold, readDelta } from "./fold.js";
-import type { Pace } from "./pace.js";
+import { type FoldSource, fold, readDelta } from "../fold/fold.js";
+import type { Pace } from "../pace.js";
+import type { Entry } from "../state/entry.js";
 
 /** What a key has in two states, expired or not. */
 export interface Pair {

@@ -5,17 +5,17 @@
 import { randomBytes } from "node:crypto";
 import { basename, dirname, join, relative, sep } from "node:path";
 import type { FileSystem } from "@tidemark/wal";
-import { invalidArgument } from "./arguments.js";
-import { DatabaseError, hasCode } from "./errors.js";
-import type { Identity } from "./identity.js";
-import { createIdentity, readIdentityFile } from "./identity-file.js";
+import { invalidArgument } from "../arguments/arguments.js";
+import { DatabaseError, hasCode } from "../errors.js";
+import type { Identity } from "../formats/identity.js";
+import { createIdentity, readIdentityFile } from "../formats/identity-file.js";
 import {
   IDENTITY_NAME,
   isFileSystemError,
   listIfThere,
   removeTree,
   unlinkIfThere,
-} from "./layout.js";
+} from "../formats/layout.js";
 
 /** How far up databases are looked for. */
 const LEVELS_MAX = 64;

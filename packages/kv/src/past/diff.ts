@@ -1,15 +1,15 @@
 // What differs between two points in the past, key by key.
 
-import { checkProperties, checkSignal } from "./arguments.js";
+import { checkProperties, checkSignal } from "../arguments/arguments.js";
+import type { Key } from "../arguments/keys.js";
+import type { ResolvedTarget } from "../arguments/target.js";
+import { Pace } from "../pace.js";
+import { type Entry, hasExpired } from "../state/entry.js";
+import { entryRead, type KeyEntry } from "../state/reading.js";
+import { sameValue } from "../values/stored-value.js";
 import { compareStates, type Pair } from "./comparison.js";
-import { type Entry, hasExpired } from "./entry.js";
-import type { Key } from "./keys.js";
-import { Pace } from "./pace.js";
 import { findPast, type PastSource, pinned } from "./past.js";
 import { timeOf } from "./reach.js";
-import { entryRead, type KeyEntry } from "./reading.js";
-import { sameValue } from "./stored-value.js";
-import type { ResolvedTarget } from "./target.js";
 
 /** A key that has different values at two points, or is there at one of them alone. */
 export interface Difference<V = unknown, K extends Key = string> {

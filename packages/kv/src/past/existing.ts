@@ -3,12 +3,12 @@
 
 import { setTimeout as sleep } from "node:timers/promises";
 import type { FileSystem, Log } from "@tidemark/wal";
-import { type FoldSource, fold } from "./fold.js";
-import { unlessCut } from "./moving-window.js";
-import { openExisting } from "./open-database.js";
-import type { Pace } from "./pace.js";
+import type { ResolvedTarget } from "../arguments/target.js";
+import { type FoldSource, fold } from "../fold/fold.js";
+import { openExisting } from "../open-database.js";
+import type { Pace } from "../pace.js";
+import { unlessCut } from "../upkeep/moving-window.js";
 import { type Destination, findDestination } from "./reach.js";
-import type { ResolvedTarget } from "./target.js";
 
 /** Five times what the log waits by default before it states what is durable. */
 const CATCH_UP_MS = 250;

@@ -2,19 +2,19 @@
 // touches it. Only the log is read, and of it nothing is copied but this key's values.
 
 import type { LogRecord } from "@tidemark/wal";
-import { checkProperties, checkSignal } from "./arguments.js";
-import { type Entry, hasExpired } from "./entry.js";
-import { type FoldSource, hold, openBase, withBase } from "./fold.js";
-import type { Key } from "./keys.js";
-import type { SnapshotFile } from "./layout.js";
-import { eachUnlessCut } from "./moving-window.js";
-import type { Operation } from "./operations.js";
-import { Pace } from "./pace.js";
+import { checkProperties, checkSignal } from "../arguments/arguments.js";
+import type { Key } from "../arguments/keys.js";
+import { type ResolvedTarget, resolveTarget, type Target } from "../arguments/target.js";
+import { type FoldSource, hold, openBase, withBase } from "../fold/fold.js";
+import type { SnapshotFile } from "../formats/layout.js";
+import type { Operation } from "../formats/operations.js";
+import { RecordedCommit } from "../formats/recorded-commit.js";
+import { Pace } from "../pace.js";
+import { type Entry, hasExpired } from "../state/entry.js";
+import { readBack } from "../state/reading.js";
+import { eachUnlessCut } from "../upkeep/moving-window.js";
 import { findPast, type PastSource, shownEnd } from "./past.js";
 import { type Destination, reachableRange, timeOf } from "./reach.js";
-import { readBack } from "./reading.js";
-import { RecordedCommit } from "./recorded-commit.js";
-import { type ResolvedTarget, resolveTarget, type Target } from "./target.js";
 
 /** What a key had from one commit on: a value, until the next version or its expiry, or nothing. */
 export type Version<V = unknown> = ValueVersion<V> | DeletedVersion;

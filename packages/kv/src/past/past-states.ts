@@ -2,7 +2,7 @@
 // built, while a view holds it, and a little longer.
 // Invariant: a state here never changes, and is that of acknowledged commits, which never change either.
 
-import type { State } from "./state.js";
+import type { State } from "../state/state.js";
 
 /** A state and what is known of it. */
 export interface PastState {

@@ -1,16 +1,16 @@
 // Going back: from a target to the state that it means.
 
-import { checkProperties, checkSignal } from "./arguments.js";
-import { type FoldSource, holding } from "./fold.js";
-import { foldToState } from "./fold-to-state.js";
-import type { Key, KeyCodec } from "./keys.js";
-import { unlessCut } from "./moving-window.js";
-import { Pace } from "./pace.js";
+import { checkProperties, checkSignal } from "../arguments/arguments.js";
+import type { Key, KeyCodec } from "../arguments/keys.js";
+import type { ResolvedTarget } from "../arguments/target.js";
+import { type FoldSource, holding } from "../fold/fold.js";
+import { foldToState } from "../fold/fold-to-state.js";
+import { Pace } from "../pace.js";
+import type { Present } from "../state/present.js";
+import { View } from "../state/view.js";
+import { unlessCut } from "../upkeep/moving-window.js";
 import { PastStates } from "./past-states.js";
-import type { Present } from "./present.js";
 import { type Destination, findDestination, outOfReach } from "./reach.js";
-import type { ResolvedTarget } from "./target.js";
-import { View } from "./view.js";
 
 /** Options of `Database.at`. */
 export interface AtOptions {

@@ -1,11 +1,11 @@
 // Which commits can be gone back to, and which of them a target means.
 
-import { show } from "./arguments.js";
-import type { Mark } from "./entry.js";
-import { assert, DatabaseError, type ReachableRange } from "./errors.js";
-import { type FoldSource, firstOffset, openBase, withBase } from "./fold.js";
-import { listSnapshots, type SnapshotFile } from "./layout.js";
-import type { ResolvedTarget } from "./target.js";
+import { show } from "../arguments/arguments.js";
+import type { ResolvedTarget } from "../arguments/target.js";
+import { assert, DatabaseError, type ReachableRange } from "../errors.js";
+import { type FoldSource, firstOffset, openBase, withBase } from "../fold/fold.js";
+import { listSnapshots, type SnapshotFile } from "../formats/layout.js";
+import type { Mark } from "../state/entry.js";
 
 /** A point in the past that exists. */
 export interface Destination {

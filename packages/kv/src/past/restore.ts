@@ -9,16 +9,16 @@ import {
   checkPath,
   checkProperties,
   checkSignal,
-} from "./arguments.js";
+} from "../arguments/arguments.js";
+import { type ResolvedTarget, resolveTarget, type Target } from "../arguments/target.js";
+import { resolveClock, resolveFileSystem } from "../environment.js";
+import { corrupt, databaseError } from "../errors.js";
+import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "../fold/fold.js";
+import { type FoldProgress, foldToFile, verifySnapshot } from "../fold/fold-to-file.js";
+import { logDirectory, snapshotName, snapshotsDirectory } from "../formats/layout.js";
+import { Pace } from "../pace.js";
 import { build, checkDestination, temporaryName } from "./destination.js";
-import { resolveClock, resolveFileSystem } from "./environment.js";
-import { corrupt, databaseError } from "./errors.js";
 import { readExisting } from "./existing.js";
-import { type Folded, type FoldSource, fold, type SkippedSnapshot } from "./fold.js";
-import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
-import { logDirectory, snapshotName, snapshotsDirectory } from "./layout.js";
-import { Pace } from "./pace.js";
-import { type ResolvedTarget, resolveTarget, type Target } from "./target.js";
 
 /** How to restore, or only to say what there would be. */
 export interface RestoreOptions {

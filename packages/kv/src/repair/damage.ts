@@ -2,8 +2,8 @@
 
 import { join } from "node:path";
 import type { Damage } from "@tidemark/wal";
+import { IDENTITY_NAME, logDirectory, REPAIR_NAME, snapshotsDirectory } from "../formats/layout.js";
 import type { Inspection } from "./inspection.js";
-import { IDENTITY_NAME, logDirectory, REPAIR_NAME, snapshotsDirectory } from "./layout.js";
 import { basesOf, gapsIn, nameCommits, reachableRanges } from "./reachable.js";
 
 /** One thing that is damaged, missing or does not fit. */

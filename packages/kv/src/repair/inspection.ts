@@ -9,11 +9,11 @@ import {
   type VerifyReport,
   verifyLog,
 } from "@tidemark/wal";
-import { DatabaseError, hasCode } from "./errors.js";
-import { misfitOf } from "./fold.js";
-import type { Identity } from "./identity.js";
-import { readIdentity } from "./identity-file.js";
-import type { KeyKind } from "./keys.js";
+import type { KeyKind } from "../arguments/keys.js";
+import { DatabaseError, hasCode } from "../errors.js";
+import { misfitOf } from "../fold/fold.js";
+import type { Identity } from "../formats/identity.js";
+import { readIdentity } from "../formats/identity-file.js";
 import {
   IDENTITY_NAME,
   listIfThere,
@@ -21,9 +21,9 @@ import {
   partsOf,
   REPAIR_NAME,
   type SnapshotFile,
-} from "./layout.js";
+} from "../formats/layout.js";
+import { Pace } from "../pace.js";
 import { LogCheck } from "./log-check.js";
-import { Pace } from "./pace.js";
 import { type CheckedSnapshot, checkSnapshot } from "./snapshot-check.js";
 
 /** How far an inspection is: of the snapshot files first, then of the log. */

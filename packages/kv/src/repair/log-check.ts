@@ -3,16 +3,16 @@
 // Memory holds no values: of a stretch between two snapshot files, a fingerprint for each key that it changes.
 
 import type { LogRecord, OffsetRange } from "@tidemark/wal";
-import { Delta } from "./delta.js";
-import { hasCode } from "./errors.js";
-import { openBase, type SnapshotOwner } from "./fold.js";
-import { isFileSystemError, type SnapshotFile } from "./layout.js";
-import type { Operation } from "./operations.js";
-import type { Pace } from "./pace.js";
-import { RecordedCommit } from "./recorded-commit.js";
+import { hasCode } from "../errors.js";
+import { Delta } from "../fold/delta.js";
+import { openBase, type SnapshotOwner } from "../fold/fold.js";
+import { isFileSystemError, type SnapshotFile } from "../formats/layout.js";
+import type { Operation } from "../formats/operations.js";
+import { RecordedCommit } from "../formats/recorded-commit.js";
+import type { SnapshotReader } from "../formats/snapshot-reader.js";
+import type { Pace } from "../pace.js";
+import { decodeValue } from "../values/values.js";
 import { differenceOf, fingerprintOf, showKey } from "./snapshot-check.js";
-import type { SnapshotReader } from "./snapshot-reader.js";
-import { decodeValue } from "./values.js";
 
 /** A commit with which something is wrong. */
 export interface CommitFault {

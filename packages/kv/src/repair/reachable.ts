@@ -2,7 +2,7 @@
 // commit, and the whole commits that follow it without a gap.
 
 import type { OffsetRange } from "@tidemark/wal";
-import type { ReachableRange } from "./errors.js";
+import type { ReachableRange } from "../errors.js";
 import type { Inspection } from "./inspection.js";
 
 /** States that follow from one base: a snapshot file, or nothing. */

@@ -2,7 +2,6 @@
 
 import { join } from "node:path";
 import type { FileSystem } from "@tidemark/wal";
-import type { Inspection } from "./inspection.js";
 import {
   IDENTITY_NAME,
   IDENTITY_TEMPORARY_NAME,
@@ -17,7 +16,8 @@ import {
   repairedName,
   SNAPSHOTS_NAME,
   snapshotsDirectory,
-} from "./layout.js";
+} from "../formats/layout.js";
+import type { Inspection } from "./inspection.js";
 
 /** Something that is no damage and worth knowing. */
 export interface Remark {

@@ -3,9 +3,8 @@
 // anything that is there is touched.
 
 import { type Ancestry, Log, type LogRecord, type OffsetRange, verifyLog } from "@tidemark/wal";
-import { assert, corrupt } from "./errors.js";
-import { openBase, type SnapshotOwner } from "./fold.js";
-import { type Inspection, type InspectionOptions, inspect } from "./inspection.js";
+import { assert, corrupt } from "../errors.js";
+import { openBase, type SnapshotOwner } from "../fold/fold.js";
 import {
   makeDirectoryIfMissing,
   type Parts,
@@ -13,11 +12,12 @@ import {
   removeTree,
   repairedName,
   type SnapshotFile,
-} from "./layout.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
-import { Pace } from "./pace.js";
+} from "../formats/layout.js";
+import { COMMIT_BYTES_MAX } from "../formats/operations.js";
+import { SnapshotWriter } from "../formats/snapshot-writer.js";
+import { Pace } from "../pace.js";
+import { type Inspection, type InspectionOptions, inspect } from "./inspection.js";
 import type { RepairPlan } from "./repair-plan.js";
-import { SnapshotWriter } from "./snapshot-writer.js";
 
 /** Bytes of records that may wait to be written. */
 const PENDING_BYTES = 8 * 1024 * 1024;

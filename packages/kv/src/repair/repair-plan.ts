@@ -2,11 +2,11 @@
 // Invariant: what stays is one stretch of states without a gap, since the offsets of a log have none.
 
 import type { OffsetRange } from "@tidemark/wal";
-import { invalidArgument } from "./arguments.js";
-import { corrupt, type ReachableRange } from "./errors.js";
+import { invalidArgument } from "../arguments/arguments.js";
+import type { KeyKind } from "../arguments/keys.js";
+import { corrupt, type ReachableRange } from "../errors.js";
+import { IDENTITY_NAME, type SnapshotFile } from "../formats/layout.js";
 import type { Inspection } from "./inspection.js";
-import type { KeyKind } from "./keys.js";
-import { IDENTITY_NAME, type SnapshotFile } from "./layout.js";
 import { gapsIn, nameCommits, type Stretch, stretchesOf } from "./reachable.js";
 import type { CheckedSnapshot } from "./snapshot-check.js";
 

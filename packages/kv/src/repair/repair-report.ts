@@ -2,10 +2,10 @@
 
 import { basename } from "node:path";
 import type { OffsetRange } from "@tidemark/wal";
+import type { ReachableRange } from "../errors.js";
+import { IDENTITY_NAME } from "../formats/layout.js";
 import type { DatabaseDamage } from "./damage.js";
-import type { ReachableRange } from "./errors.js";
 import type { Inspection } from "./inspection.js";
-import { IDENTITY_NAME } from "./layout.js";
 import { nameCommits, reachableRanges } from "./reachable.js";
 import { keptStates, type RepairPlan } from "./repair-plan.js";
 

@@ -12,7 +12,7 @@ import {
   REPAIR_TEMPORARY_NAME,
   repairedName,
   unlinkIfThere,
-} from "./layout.js";
+} from "../formats/layout.js";
 
 const TEXT =
   "A repair of this database was cut off, or is under way. Call repairDatabase to have it finished.\n";

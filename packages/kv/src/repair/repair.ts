@@ -10,11 +10,11 @@ import {
   checkProperties,
   checkSignal,
   invalid,
-} from "./arguments.js";
-import { resolveClock, resolveFileSystem } from "./environment.js";
-import { databaseError } from "./errors.js";
+} from "../arguments/arguments.js";
+import type { KeyKind } from "../arguments/keys.js";
+import { resolveClock, resolveFileSystem } from "../environment.js";
+import { databaseError } from "../errors.js";
 import type { InspectionProgress } from "./inspection.js";
-import type { KeyKind } from "./keys.js";
 import type { Keep } from "./repair-plan.js";
 import type { RepairDatabaseReport } from "./repair-report.js";
 import { type Repairing, repair } from "./repairing.js";

@@ -3,11 +3,9 @@
 
 import { basename, join } from "node:path";
 import { type EntryKind, type FileSystem, type Lock, LogError, repairLog } from "@tidemark/wal";
-import { invalidArgument } from "./arguments.js";
-import { damageIn } from "./damage.js";
-import { DatabaseError } from "./errors.js";
-import { createIdentity } from "./identity-file.js";
-import { type Inspection, type InspectionOptions, inspect } from "./inspection.js";
+import { invalidArgument } from "../arguments/arguments.js";
+import { DatabaseError } from "../errors.js";
+import { createIdentity } from "../formats/identity-file.js";
 import {
   IDENTITY_NAME,
   listIfThere,
@@ -16,7 +14,9 @@ import {
   type Parts,
   partsOf,
   repairedName,
-} from "./layout.js";
+} from "../formats/layout.js";
+import { damageIn } from "./damage.js";
+import { type Inspection, type InspectionOptions, inspect } from "./inspection.js";
 import { build } from "./repair-build.js";
 import { type Keep, planRepair, type RepairPlan } from "./repair-plan.js";
 import {

@@ -2,16 +2,16 @@
 // file before it and the log between make.
 
 import { crc32, type FileSystem, FileSystemError } from "@tidemark/wal";
-import type { Delta } from "./delta.js";
-import type { SnapshotEntry } from "./entry.js";
-import { DatabaseError, databaseError, hasCode } from "./errors.js";
-import { LACKING } from "./fold.js";
-import { isFileSystemError, type SnapshotFile } from "./layout.js";
-import type { Pace } from "./pace.js";
-import type { SnapshotHeader } from "./snapshot-format.js";
-import { SnapshotReader } from "./snapshot-reader.js";
-import { bytesOfValue, type StoredValue } from "./stored-value.js";
-import { decodeValue } from "./values.js";
+import { DatabaseError, databaseError, hasCode } from "../errors.js";
+import type { Delta } from "../fold/delta.js";
+import { LACKING } from "../fold/fold.js";
+import { isFileSystemError, type SnapshotFile } from "../formats/layout.js";
+import type { SnapshotHeader } from "../formats/snapshot-format.js";
+import { SnapshotReader } from "../formats/snapshot-reader.js";
+import type { Pace } from "../pace.js";
+import type { SnapshotEntry } from "../state/entry.js";
+import { bytesOfValue, type StoredValue } from "../values/stored-value.js";
+import { decodeValue } from "../values/values.js";
 
 /** Why a snapshot file cannot be used. */
 export interface SnapshotFault {

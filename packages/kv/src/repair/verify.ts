@@ -3,12 +3,12 @@
 
 import { resolve } from "node:path";
 import type { FileSystem, VerifyReport } from "@tidemark/wal";
-import { checkCallable, checkPath, checkProperties, checkSignal } from "./arguments.js";
+import { checkCallable, checkPath, checkProperties, checkSignal } from "../arguments/arguments.js";
+import { resolveFileSystem } from "../environment.js";
+import { databaseError, type ReachableRange } from "../errors.js";
+import { listSnapshots, snapshotsDirectory } from "../formats/layout.js";
 import { type DatabaseDamage, damageIn } from "./damage.js";
-import { resolveFileSystem } from "./environment.js";
-import { databaseError, type ReachableRange } from "./errors.js";
 import { type Inspection, type InspectionProgress, inspect } from "./inspection.js";
-import { listSnapshots, snapshotsDirectory } from "./layout.js";
 import { reachableRanges } from "./reachable.js";
 import { type Remark, remarksOn } from "./remarks.js";
 

@@ -1,6 +1,6 @@
 // What is kept of a key: in memory, and in snapshot files.
 
-import type { StoredValue } from "./stored-value.js";
+import type { StoredValue } from "../values/stored-value.js";
 
 /** What memory holds under a key. */
 export interface Entry {

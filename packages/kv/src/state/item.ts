@@ -7,13 +7,13 @@
 // Invariant: strings are in the order of their keys, for what follows a key is a NUL and then flags, which are
 // below U+00FF. A key in the form that it has here, without that NUL, is a prefix.
 
-import type { Entry, SnapshotEntry } from "./entry.js";
 import {
   STRING_LENGTH_MAX,
   type StoredValue,
   storeValue,
   type ValueBytes,
-} from "./stored-value.js";
+} from "../values/stored-value.js";
+import type { Entry, SnapshotEntry } from "./entry.js";
 
 const NUL = "\0";
 const AFTER_NUL = "\xff";

@@ -4,10 +4,10 @@
 // the log lowers its end before any rejection is delivered, so every call begins with `settle`. Only the log of a
 // read-only database goes ahead of the state, with commits that its writer makes.
 
-import type { CommitLog } from "./commit-log.js";
+import type { CommitLog } from "../commit-log.js";
+import { assert, databaseError } from "../errors.js";
+import type { Operation } from "../formats/operations.js";
 import type { Mark } from "./entry.js";
-import { assert, databaseError } from "./errors.js";
-import type { Operation } from "./operations.js";
 import type { PreImage, State } from "./state.js";
 
 /** A commit that is not acknowledged yet, and what each of its operations took the place of, in order. */

@@ -1,14 +1,14 @@
 // Reading, the same for the present, a view of the past and the inside of a transaction: keys in the caller's
 // form go in, values made anew come out.
 
-import { invalid } from "./arguments.js";
+import { invalid } from "../arguments/arguments.js";
+import type { Key, KeyCodec } from "../arguments/keys.js";
+import { type Range, resolveRange } from "../arguments/range.js";
+import { DatabaseError } from "../errors.js";
+import { decodeValueOf } from "../values/values.js";
 import type { Entry } from "./entry.js";
-import { DatabaseError } from "./errors.js";
 import type { Item } from "./item.js";
-import type { Key, KeyCodec } from "./keys.js";
-import { type Range, resolveRange } from "./range.js";
 import type { Clock, State } from "./state.js";
-import { decodeValueOf } from "./values.js";
 
 /** What a key has, with the commit that gave it that. */
 export interface KeyEntry<V> {

@@ -1,13 +1,13 @@
 // What the database holds at one offset: entries in key order. The present is one that changes; a view keeps
 // a fork, which costs nothing and stays as it is.
 
+import type { ResolvedRange } from "../arguments/range.js";
+import type { StateOperation } from "../formats/operations.js";
+import type { StoredValue } from "../values/stored-value.js";
 import { hasExpired, type SnapshotEntry } from "./entry.js";
 import { expiryOfText, Item, isLong, itemOf, prefixOf } from "./item.js";
-import type { StateOperation } from "./operations.js";
 import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
 import { OrderedMapBuilder } from "./ordered-map-builder.js";
-import type { ResolvedRange } from "./range.js";
-import type { StoredValue } from "./stored-value.js";
 
 /** Gives ms since the Unix epoch. */
 export type Clock = () => number;

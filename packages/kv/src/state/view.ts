@@ -1,8 +1,8 @@
 // A view: the database as it was at one offset, in memory, for as long as someone holds it.
 
-import { DatabaseError } from "./errors.js";
-import type { Key, KeyCodec } from "./keys.js";
-import type { Range } from "./range.js";
+import type { Key, KeyCodec } from "../arguments/keys.js";
+import type { Range } from "../arguments/range.js";
+import { DatabaseError } from "../errors.js";
 import {
   hasKey,
   type KeyEntry,

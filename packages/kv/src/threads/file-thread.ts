@@ -3,13 +3,13 @@
 
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { Log, nodeFileSystem } from "@tidemark/wal";
-import { makeBackup } from "./backup.js";
-import { DatabaseError, databaseError, plainError } from "./errors.js";
-import type { FoldSource } from "./fold.js";
-import { type FoldProgress, foldToFile, isSound } from "./fold-to-file.js";
-import { COMMIT_BYTES_MAX } from "./operations.js";
-import { Pace } from "./pace.js";
-import { Pins } from "./pins.js";
+import { makeBackup } from "../backup/backup.js";
+import { DatabaseError, databaseError, plainError } from "../errors.js";
+import type { FoldSource } from "../fold/fold.js";
+import { type FoldProgress, foldToFile, isSound } from "../fold/fold-to-file.js";
+import { COMMIT_BYTES_MAX } from "../formats/operations.js";
+import { Pace } from "../pace.js";
+import { Pins } from "../upkeep/pins.js";
 import type {
   BackupTask,
   FoldTask,

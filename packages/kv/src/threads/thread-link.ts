@@ -2,8 +2,8 @@
 // death, into an outcome.
 
 import { Worker } from "node:worker_threads";
-import { DatabaseError, errorOf } from "./errors.js";
-import type { FoldProgress } from "./fold-to-file.js";
+import { DatabaseError, errorOf } from "../errors.js";
+import type { FoldProgress } from "../fold/fold-to-file.js";
 import { END, type FromThread, type ThreadResult, type ThreadStart } from "./thread-task.js";
 
 /** Less of files than this is read in less time than a thread takes to start. */

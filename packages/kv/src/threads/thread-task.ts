@@ -1,13 +1,13 @@
 // What a thread of its own is asked to do with the files of a database, and what it answers: plain values, which
 // cross between threads by being copied.
 
-import type { MadeBackup } from "./backup-report.js";
-import type { PlainError } from "./errors.js";
-import type { Folded } from "./fold.js";
-import type { FoldProgress } from "./fold-to-file.js";
-import type { KeyKind } from "./keys.js";
-import type { SnapshotFile } from "./layout.js";
-import type { WrittenSnapshot } from "./snapshot-writer.js";
+import type { KeyKind } from "../arguments/keys.js";
+import type { MadeBackup } from "../backup/backup-report.js";
+import type { PlainError } from "../errors.js";
+import type { Folded } from "../fold/fold.js";
+import type { FoldProgress } from "../fold/fold-to-file.js";
+import type { SnapshotFile } from "../formats/layout.js";
+import type { WrittenSnapshot } from "../formats/snapshot-writer.js";
 
 /** Writes the snapshot file of all commits below `endOffset`. */
 export interface FoldTask {

@@ -3,14 +3,19 @@
 // Invariant: a snapshot file never holds a commit that is not on stable storage in the log.
 
 import { nodeFileSystem } from "@tidemark/wal";
-import { checkCallable, checkProperties, checkSignal } from "./arguments.js";
-import { hasCode } from "./errors.js";
-import type { Folded, FoldSource, SkippedSnapshot } from "./fold.js";
-import { type FoldProgress, foldToFile, verifySnapshot } from "./fold-to-file.js";
-import { listSnapshots, sizeOfSnapshot, snapshotTemporaryName, unlinkIfThere } from "./layout.js";
-import { Pace } from "./pace.js";
-import type { WrittenSnapshot } from "./snapshot-writer.js";
-import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
+import { checkCallable, checkProperties, checkSignal } from "../arguments/arguments.js";
+import { hasCode } from "../errors.js";
+import type { Folded, FoldSource, SkippedSnapshot } from "../fold/fold.js";
+import { type FoldProgress, foldToFile, verifySnapshot } from "../fold/fold-to-file.js";
+import {
+  listSnapshots,
+  sizeOfSnapshot,
+  snapshotTemporaryName,
+  unlinkIfThere,
+} from "../formats/layout.js";
+import type { WrittenSnapshot } from "../formats/snapshot-writer.js";
+import { Pace } from "../pace.js";
+import { askThread, THREAD_BYTES_MIN } from "../threads/thread-link.js";
 
 /** What ends a checkpoint early, and who is told how far it is. */
 export interface CheckpointOptions {

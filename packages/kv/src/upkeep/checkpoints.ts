@@ -2,13 +2,13 @@
 // and retention after each. What is due is decided by bytes of log, at commits and at opening; and where history is
 // to go by age, by that, now and then: what is hardly written to would otherwise keep it for ever.
 
-import { checkpointChannel, retentionChannel } from "./channels.js";
+import { checkpointChannel, retentionChannel } from "../channels.js";
+import { databaseError } from "../errors.js";
+import type { FoldSource } from "../fold/fold.js";
+import type { DatabaseReport } from "../report.js";
+import type { Work } from "../work.js";
 import { type CheckpointOptions, type CheckpointReport, checkpoint } from "./checkpoint.js";
-import { databaseError } from "./errors.js";
-import type { FoldSource } from "./fold.js";
-import type { DatabaseReport } from "./report.js";
 import type { Retention } from "./retention.js";
-import type { Work } from "./work.js";
 
 /** The most that a record adds in the log to its payload: the header of a batch of its own, and its length. */
 const RECORD_OVERHEAD = 52;

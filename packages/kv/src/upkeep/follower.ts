@@ -2,18 +2,18 @@
 // Invariant: what is shown is the state of exactly the commits below its end offset: they are applied to a fork,
 // and shown at once when the last of them is whole.
 
-import type { OpenedLog } from "./commit-log.js";
-import type { Mark } from "./entry.js";
-import { closedError, databaseError } from "./errors.js";
-import type { FoldSource } from "./fold.js";
-import { foldToState } from "./fold-to-state.js";
+import type { OpenedLog } from "../commit-log.js";
+import { closedError, databaseError } from "../errors.js";
+import type { FoldSource } from "../fold/fold.js";
+import { foldToState } from "../fold/fold-to-state.js";
+import { RecordedCommit } from "../formats/recorded-commit.js";
+import { Pace } from "../pace.js";
+import type { PastStates } from "../past/past-states.js";
+import type { DatabaseReport } from "../report.js";
+import type { Mark } from "../state/entry.js";
+import type { Present } from "../state/present.js";
+import type { Work } from "../work.js";
 import { unlessCut } from "./moving-window.js";
-import { Pace } from "./pace.js";
-import type { PastStates } from "./past-states.js";
-import type { Present } from "./present.js";
-import { RecordedCommit } from "./recorded-commit.js";
-import type { DatabaseReport } from "./report.js";
-import type { Work } from "./work.js";
 
 /** Attempts to read while the writer removes what is read, before an error is believed. */
 const ATTEMPTS_MAX = 8;

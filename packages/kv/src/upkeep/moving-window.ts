@@ -1,10 +1,10 @@
 // Reading the past of a database whose owner, in another process, may let go of it meanwhile. That process knows
 // nothing of our pins: we find out that something is gone, and look again at what there is.
 
-import { DatabaseError, databaseError, hasCode } from "./errors.js";
-import type { FoldSource } from "./fold.js";
-import { listSnapshots } from "./layout.js";
-import { firstReachable } from "./reach.js";
+import { DatabaseError, databaseError, hasCode } from "../errors.js";
+import type { FoldSource } from "../fold/fold.js";
+import { listSnapshots } from "../formats/layout.js";
+import { firstReachable } from "../past/reach.js";
 
 /** Each means that history was cut meanwhile, which takes a checkpoint. */
 const ATTEMPTS_MAX = 10;

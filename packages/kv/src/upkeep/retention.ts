@@ -3,9 +3,14 @@
 // Invariant: at each step, on disk as well, there are a sound snapshot file at the beginning of the window and all of
 // the log after it, and a newer sound one. So every commit of the window can be rebuilt, and the present without its newest file.
 
-import { assert } from "./errors.js";
-import { type FoldSource, firstOffset } from "./fold.js";
-import { listSnapshots, removeSnapshots, type SnapshotFile, sizeOfSnapshot } from "./layout.js";
+import { assert } from "../errors.js";
+import { type FoldSource, firstOffset } from "../fold/fold.js";
+import {
+  listSnapshots,
+  removeSnapshots,
+  type SnapshotFile,
+  sizeOfSnapshot,
+} from "../formats/layout.js";
 import { SoundFiles } from "./sound-files.js";
 import { thinnedOut } from "./thinning.js";
 

@@ -1,11 +1,11 @@
 // Which snapshot files have been read back whole: nothing is removed on the word of one that has not.
 
 import { nodeFileSystem } from "@tidemark/wal";
-import type { SnapshotOwner } from "./fold.js";
-import { isSound } from "./fold-to-file.js";
-import { type SnapshotFile, sizeOfSnapshot } from "./layout.js";
-import { Pace } from "./pace.js";
-import { askThread, THREAD_BYTES_MIN } from "./thread-link.js";
+import type { SnapshotOwner } from "../fold/fold.js";
+import { isSound } from "../fold/fold-to-file.js";
+import { type SnapshotFile, sizeOfSnapshot } from "../formats/layout.js";
+import { Pace } from "../pace.js";
+import { askThread, THREAD_BYTES_MIN } from "../threads/thread-link.js";
 
 export class SoundFiles {
   readonly #owner: SnapshotOwner;

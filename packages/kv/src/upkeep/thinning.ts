@@ -1,7 +1,7 @@
 // Which snapshot files are too many: they make going back cheap, each saving a stretch of log to be read, until they
 // take more room than the log itself, or are so many that looking for one takes longer than it saves.
 
-import type { SnapshotFile } from "./layout.js";
+import type { SnapshotFile } from "../formats/layout.js";
 
 export interface SizedFile extends SnapshotFile {
   /** Bytes. */

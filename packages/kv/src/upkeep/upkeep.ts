@@ -1,17 +1,17 @@
 // What a database does by itself while it is open. A writer: checkpoints, retention after them, and the removal of
 // what has expired. A read-only one: keeping up with its writer.
 
-import { withChannel } from "./channels.js";
+import { withChannel } from "../channels.js";
+import type { FoldSource } from "../fold/fold.js";
+import type { OpenedDatabase } from "../open-database.js";
+import type { ResolvedOptions } from "../options.js";
+import type { PastStates } from "../past/past-states.js";
+import type { Present } from "../state/present.js";
+import type { Work } from "../work.js";
+import { Removal } from "../writing/removal.js";
 import { Checkpoints } from "./checkpoints.js";
-import type { FoldSource } from "./fold.js";
 import { Follower } from "./follower.js";
-import type { OpenedDatabase } from "./open-database.js";
-import type { ResolvedOptions } from "./options.js";
-import type { PastStates } from "./past-states.js";
-import type { Present } from "./present.js";
-import { Removal } from "./removal.js";
 import { Retention } from "./retention.js";
-import type { Work } from "./work.js";
 
 export interface UpkeepParts {
   readonly opened: OpenedDatabase;

@@ -1,7 +1,7 @@
 // Reads the scalars of MessagePack, big-endian, within bounds that its user narrows for nested parts.
 // Invariant: nothing outside the bounds is read; what cannot be right throws Malformed.
 
-import { Malformed } from "./byte-reader.js";
+import { Malformed } from "../formats/byte-reader.js";
 
 const SHORT_STRING_LENGTH = 15;
 /** The engine copies shorter slices. */

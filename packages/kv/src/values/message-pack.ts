@@ -1,7 +1,7 @@
 // Writes the scalars and headers of MessagePack, and the extension headers of our own.
 // Invariant: everything has one form, the shortest; numbers that are no integers of 32 bits are floats of 64.
 
-import type { ByteWriter } from "./byte-writer.js";
+import type { ByteWriter } from "../formats/byte-writer.js";
 import { BIGINT_BYTES_MAX, extension } from "./value-format.js";
 
 const SHORT_STRING_LENGTH = 48;

@@ -1,6 +1,6 @@
 // Binary values other than Uint8Array: one byte that says which, then the bytes, little-endian.
 
-import { Malformed } from "./byte-reader.js";
+import { Malformed } from "../formats/byte-reader.js";
 import { bufferKinds } from "./value-format.js";
 
 /** What lies from `start` to `end` (exclusive), copied; throws Malformed. */

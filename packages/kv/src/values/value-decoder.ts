@@ -3,7 +3,7 @@
 // in a value or in Malformed: each element that a container claims has to have a byte of its own, across
 // the whole value, and nesting is bounded.
 
-import type { Malformed } from "./byte-reader.js";
+import type { Malformed } from "../formats/byte-reader.js";
 import { MessagePackReader } from "./message-pack-reader.js";
 import { typedBuffer } from "./value-buffers.js";
 import {

@@ -2,8 +2,8 @@
 // Invariant: what is written decodes to an equal value; anything else is an error that names the place.
 
 import { types } from "node:util";
-import type { ByteWriter } from "./byte-writer.js";
-import { DatabaseError } from "./errors.js";
+import { DatabaseError } from "../errors.js";
+import type { ByteWriter } from "../formats/byte-writer.js";
 import { MessagePackWriter } from "./message-pack.js";
 import {
   BIGINT_BYTES_MAX,

@@ -1,9 +1,9 @@
 // Values in and out of what is held in memory: the encoding behind `put` and `get`.
 
-import { Malformed } from "./byte-reader.js";
-import type { Entry } from "./entry.js";
-import { DatabaseError } from "./errors.js";
-import { Item } from "./item.js";
+import { DatabaseError } from "../errors.js";
+import { Malformed } from "../formats/byte-reader.js";
+import type { Entry } from "../state/entry.js";
+import { Item } from "../state/item.js";
 import { bytesOfValue, type StoredValue, type ValueBytes } from "./stored-value.js";
 import { ValueDecoder } from "./value-decoder.js";
 

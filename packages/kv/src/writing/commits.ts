@@ -1,23 +1,9 @@
 // Writing: from what callers give to commits of the present.
 
 import { types } from "node:util";
-import { invalid, invalidArgument, show } from "./arguments.js";
-import type { Mark } from "./entry.js";
-import { DatabaseError } from "./errors.js";
-import type { Key, KeyCodec } from "./keys.js";
-import { isMarkName } from "./mark-name.js";
-import { CommitWriter, type Operation, type StateOperation } from "./operations.js";
-import type { Present } from "./present.js";
-import { deletionOf, intervalOf, type KeyBounds, resolveBounds } from "./range.js";
-import type { ReadPoint } from "./reading.js";
-import { type Before, undoing } from "./rewind.js";
-import {
-  type Immediate,
-  Transaction,
-  type TransactionOutcome,
-  type TransactionScope,
-} from "./transaction.js";
-import { TransactionWrites } from "./transaction-writes.js";
+import { invalid, invalidArgument, show } from "../arguments/arguments.js";
+import type { Key, KeyCodec } from "../arguments/keys.js";
+import { deletionOf, intervalOf, type KeyBounds, resolveBounds } from "../arguments/range.js";
 import {
   type BatchOperation,
   type Condition,
@@ -29,7 +15,21 @@ import {
   resolveSync,
   takeBatch,
   type WriteOptions,
-} from "./write.js";
+} from "../arguments/write.js";
+import { DatabaseError } from "../errors.js";
+import { isMarkName } from "../formats/mark-name.js";
+import { CommitWriter, type Operation, type StateOperation } from "../formats/operations.js";
+import type { Mark } from "../state/entry.js";
+import type { Present } from "../state/present.js";
+import type { ReadPoint } from "../state/reading.js";
+import { type Before, undoing } from "./rewind.js";
+import {
+  type Immediate,
+  Transaction,
+  type TransactionOutcome,
+  type TransactionScope,
+} from "./transaction.js";
+import { TransactionWrites } from "./transaction-writes.js";
 
 export class Commits<V, K extends Key> {
   readonly #point: ReadPoint<K>;

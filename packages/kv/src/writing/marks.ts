@@ -1,6 +1,6 @@
 // The marks of a database as callers see them.
 
-import type { Mark } from "./entry.js";
+import type { Mark } from "../state/entry.js";
 
 /** A named point: the commit that set it, and when, in ms since the Unix epoch. */
 export interface NamedMark extends Mark {

@@ -2,10 +2,10 @@
 // expired is gone from the moment it expires, removed or not.
 // Invariant: at most one removal is under way, and while anything has an expiry, a timer is set, or one is under way.
 
-import { expiryChannel } from "./channels.js";
-import { hasCode } from "./errors.js";
-import type { Present } from "./present.js";
-import type { DatabaseReport } from "./report.js";
+import { expiryChannel } from "../channels.js";
+import { hasCode } from "../errors.js";
+import type { DatabaseReport } from "../report.js";
+import type { Present } from "../state/present.js";
 
 /** Keys of one commit, and about how many bytes of them: applying it takes a few ms, and the log is not filled at a stroke. */
 const KEYS_MAX = 1000;

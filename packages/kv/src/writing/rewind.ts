@@ -2,21 +2,21 @@
 // while others write; what they write meanwhile is noted, and one synchronous step at the end settles all of it
 // against the present of that moment. Its time goes with the keys that were touched since the target.
 
-import { checkBoolean, checkProperties, checkSignal } from "./arguments.js";
-import { compareStates } from "./comparison.js";
-import { type Entry, hasExpired } from "./entry.js";
-import { DatabaseError } from "./errors.js";
-import type { Item } from "./item.js";
-import type { Key } from "./keys.js";
-import type { DeleteRangeOperation, KeyOperation, Operation } from "./operations.js";
-import { Pace } from "./pace.js";
-import { findPast, type PastSource, pinned } from "./past.js";
-import type { Present } from "./present.js";
-import { everything } from "./range.js";
-import type { State } from "./state.js";
-import { sameValue } from "./stored-value.js";
-import type { ResolvedTarget } from "./target.js";
-import type { WriteOptions } from "./write.js";
+import { checkBoolean, checkProperties, checkSignal } from "../arguments/arguments.js";
+import type { Key } from "../arguments/keys.js";
+import { everything } from "../arguments/range.js";
+import type { ResolvedTarget } from "../arguments/target.js";
+import type { WriteOptions } from "../arguments/write.js";
+import { DatabaseError } from "../errors.js";
+import type { DeleteRangeOperation, KeyOperation, Operation } from "../formats/operations.js";
+import { Pace } from "../pace.js";
+import { compareStates } from "../past/comparison.js";
+import { findPast, type PastSource, pinned } from "../past/past.js";
+import { type Entry, hasExpired } from "../state/entry.js";
+import type { Item } from "../state/item.js";
+import type { Present } from "../state/present.js";
+import type { State } from "../state/state.js";
+import { sameValue } from "../values/stored-value.js";
 
 /** Options of `Database.rewind`. */
 export interface RewindOptions extends WriteOptions {

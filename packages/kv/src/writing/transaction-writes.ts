@@ -1,7 +1,7 @@
 // What a transaction writes, in order: of what it does to one key, only the last counts, up to the next range
 // that it clears.
 
-import type { StateOperation } from "./operations.js";
+import type { StateOperation } from "../formats/operations.js";
 
 export class TransactionWrites {
   readonly #operations: StateOperation[] = [];

@@ -1,10 +1,11 @@
 // A transaction: reads its own writes on a fork of the present, and is one commit or none.
 
-import { ByteWriter } from "./byte-writer.js";
-import { DatabaseError } from "./errors.js";
-import type { Key } from "./keys.js";
-import { COMMIT_BYTES_MAX, type StateOperation } from "./operations.js";
-import { deletionOf, type KeyBounds, type Range, resolveBounds } from "./range.js";
+import type { Key } from "../arguments/keys.js";
+import { deletionOf, type KeyBounds, type Range, resolveBounds } from "../arguments/range.js";
+import { type ExpiryOptions, resolveTtl } from "../arguments/write.js";
+import { DatabaseError } from "../errors.js";
+import { ByteWriter } from "../formats/byte-writer.js";
+import { COMMIT_BYTES_MAX, type StateOperation } from "../formats/operations.js";
 import {
   hasKey,
   type KeyEntry,
@@ -16,11 +17,10 @@ import {
   readOnlyValues,
   readValue,
   readValues,
-} from "./reading.js";
-import { type StoredValue, storeValue } from "./stored-value.js";
+} from "../state/reading.js";
+import { type StoredValue, storeValue } from "../values/stored-value.js";
+import { ValueEncoder } from "../values/value-encoder.js";
 import type { TransactionWrites } from "./transaction-writes.js";
-import { ValueEncoder } from "./value-encoder.js";
-import { type ExpiryOptions, resolveTtl } from "./write.js";
 
 /** What a transaction's function returned, and the offset of its commit. */
 export interface TransactionOutcome<T> {

@@ -1,9 +1,9 @@
 // `tidemark at`: a state of the past, and any read of it.
 
 import type { Command } from "commander";
-import type { Key } from "../../keys.js";
-import type { Range } from "../../range.js";
-import type { View } from "../../view.js";
+import type { Key } from "../../arguments/keys.js";
+import type { Range } from "../../arguments/range.js";
+import type { View } from "../../state/view.js";
 import { showNumber } from "../amounts.js";
 import { examples } from "../examples.js";
 import { exitCode } from "../exit-codes.js";

@@ -3,11 +3,11 @@
 import { resolve } from "node:path";
 import { nodeFileSystem } from "@tidemark/wal";
 import type { Command } from "commander";
-import type { BackupReport } from "../../backup-report.js";
-import { readExisting } from "../../existing.js";
-import { backUp } from "../../hot-backup.js";
+import { resolveTarget, type Target } from "../../arguments/target.js";
+import type { BackupReport } from "../../backup/backup-report.js";
+import { backUp } from "../../backup/hot-backup.js";
 import { Pace } from "../../pace.js";
-import { resolveTarget, type Target } from "../../target.js";
+import { readExisting } from "../../past/existing.js";
 import { showDuration, showNumber } from "../amounts.js";
 import { findDatabase } from "../directory.js";
 import { examples } from "../examples.js";

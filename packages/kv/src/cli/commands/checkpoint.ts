@@ -1,7 +1,7 @@
 // `tidemark checkpoint`: a snapshot file of all there is, of a database that no process has open.
 
 import type { Command } from "commander";
-import type { CheckpointReport } from "../../checkpoint.js";
+import type { CheckpointReport } from "../../upkeep/checkpoint.js";
 import { showBytes, showDuration, showNumber } from "../amounts.js";
 import { findDatabase, identityOf } from "../directory.js";
 import { examples } from "../examples.js";

@@ -1,9 +1,9 @@
 // `tidemark diff`: what differs between two points.
 
 import type { Command } from "commander";
-import type { Difference } from "../../diff.js";
-import type { Key } from "../../keys.js";
-import type { KeyEntry } from "../../reading.js";
+import type { Key } from "../../arguments/keys.js";
+import type { Difference } from "../../past/diff.js";
+import type { KeyEntry } from "../../state/reading.js";
 import { showPair } from "../commits.js";
 import { examples } from "../examples.js";
 import { exitCode } from "../exit-codes.js";

@@ -2,12 +2,12 @@
 
 import { Log, nodeFileSystem } from "@tidemark/wal";
 import { type Command, Option } from "commander";
-import { operationsOf } from "../../changes.js";
-import { byteKeys, type Key, type KeyCodec, stringKeys } from "../../keys.js";
-import { logDirectory } from "../../layout.js";
+import { byteKeys, type Key, type KeyCodec, stringKeys } from "../../arguments/keys.js";
+import type { Target } from "../../arguments/target.js";
+import { logDirectory } from "../../formats/layout.js";
 import { openExisting } from "../../open-database.js";
 import { Pace } from "../../pace.js";
-import type { Target } from "../../target.js";
+import { operationsOf } from "../../past/changes.js";
 import { printCommit } from "../commits.js";
 import { type Found, findIn } from "../directory.js";
 import { examples } from "../examples.js";

@@ -2,7 +2,7 @@
 
 import { nodeFileSystem } from "@tidemark/wal";
 import type { Command } from "commander";
-import type { Target } from "../../target.js";
+import type { Target } from "../../arguments/target.js";
 import { showBytes, showNumber } from "../amounts.js";
 import { findDatabase } from "../directory.js";
 import { examples } from "../examples.js";

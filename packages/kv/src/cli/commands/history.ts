@@ -1,7 +1,7 @@
 // `tidemark history`: what one key has had, version by version.
 
 import type { Command } from "commander";
-import type { Version } from "../../history.js";
+import type { Version } from "../../past/history.js";
 import { showExpiry, showValue } from "../commits.js";
 import { examples } from "../examples.js";
 import { exitCode } from "../exit-codes.js";

@@ -1,9 +1,9 @@
 // `tidemark import`: entries from lines of JSON, in batches that are one commit each.
 
 import { type Command, Option } from "commander";
+import { byteKeys, type Key, type KeyKind, stringKeys } from "../../arguments/keys.js";
 import { Database } from "../../database.js";
 import { databaseError, hasCode } from "../../errors.js";
-import { byteKeys, type Key, type KeyKind, stringKeys } from "../../keys.js";
 import { showCount, showNumber } from "../amounts.js";
 import { findDatabase, identityOf } from "../directory.js";
 import { examples } from "../examples.js";

@@ -2,12 +2,12 @@
 
 import { Log, type LogStats, nodeFileSystem } from "@tidemark/wal";
 import type { Command } from "commander";
-import { hasExpired } from "../../entry.js";
-import { type FoldSource, fold } from "../../fold.js";
-import { unlessCut } from "../../moving-window.js";
+import { type FoldSource, fold } from "../../fold/fold.js";
 import { openExisting } from "../../open-database.js";
 import { OPENING_SLICE_MS, Pace } from "../../pace.js";
+import { hasExpired } from "../../state/entry.js";
 import { historyStats } from "../../stats.js";
+import { unlessCut } from "../../upkeep/moving-window.js";
 import { showBytes, showCount, showNumber } from "../amounts.js";
 import { findIn, identityOf } from "../directory.js";
 import { examples } from "../examples.js";

@@ -2,12 +2,12 @@
 
 import { nodeFileSystem } from "@tidemark/wal";
 import type { Command } from "commander";
-import { readExisting } from "../../existing.js";
-import { fold } from "../../fold.js";
-import { listSnapshots } from "../../layout.js";
-import { listMarks } from "../../marks.js";
+import { fold } from "../../fold/fold.js";
+import { listSnapshots } from "../../formats/layout.js";
 import { OPENING_SLICE_MS, Pace } from "../../pace.js";
-import { firstReachable } from "../../reach.js";
+import { readExisting } from "../../past/existing.js";
+import { firstReachable } from "../../past/reach.js";
+import { listMarks } from "../../writing/marks.js";
 import { showName } from "../commits.js";
 import { findDatabase } from "../directory.js";
 import { examples } from "../examples.js";

@@ -1,9 +1,9 @@
 // `tidemark range`: keys and values in order, now or at a target.
 
 import type { Command } from "commander";
-import type { Key } from "../../keys.js";
-import type { Range } from "../../range.js";
-import type { View } from "../../view.js";
+import type { Key } from "../../arguments/keys.js";
+import type { Range } from "../../arguments/range.js";
+import type { View } from "../../state/view.js";
 import { showExpiry, showValue } from "../commits.js";
 import { examples } from "../examples.js";
 import { exitCode } from "../exit-codes.js";

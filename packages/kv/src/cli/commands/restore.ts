@@ -2,7 +2,7 @@
 
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { type RestoreReport, restore } from "../../restore.js";
+import { type RestoreReport, restore } from "../../past/restore.js";
 import { showCount, showDuration, showNumber } from "../amounts.js";
 import { findDatabase } from "../directory.js";
 import { examples } from "../examples.js";

@@ -2,10 +2,10 @@
 
 import { Log, nodeFileSystem } from "@tidemark/wal";
 import type { Command } from "commander";
-import { followChanges } from "../../changes.js";
-import { byteKeys, type Key, type KeyCodec, stringKeys } from "../../keys.js";
+import { byteKeys, type Key, type KeyCodec, stringKeys } from "../../arguments/keys.js";
+import type { Target } from "../../arguments/target.js";
 import { openExisting } from "../../open-database.js";
-import type { Target } from "../../target.js";
+import { followChanges } from "../../past/changes.js";
 import { printCommit } from "../commits.js";
 import { findIn } from "../directory.js";
 import { examples } from "../examples.js";

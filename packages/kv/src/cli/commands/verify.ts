@@ -3,7 +3,7 @@
 import { basename } from "node:path";
 import { type VerifyReport, verifyLog } from "@tidemark/wal";
 import type { Command } from "commander";
-import { type VerifyDatabaseReport, verifyDatabase } from "../../verify.js";
+import { type VerifyDatabaseReport, verifyDatabase } from "../../repair/verify.js";
 import { showBytes, showCount, showDuration } from "../amounts.js";
 import { findIn } from "../directory.js";
 import { examples } from "../examples.js";
