@@ -2,13 +2,13 @@
 
 export const exitCode = {
   fine: 0,
-  /** Something is damaged, in what was given to be read too. */
+  /** Something is damaged, or what was given to be read in is bad. */
   damage: 1,
   /** The command line is not one that this program understands. */
   usage: 2,
   /** There is no such database, key, commit, time or mark. */
   notFound: 3,
-  /** The system, or another process, stood in the way. */
+  /** The system, another process or what is there already stood in the way. */
   failed: 4,
   /** A bug of ours. */
   bug: 70,

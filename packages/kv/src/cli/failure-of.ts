@@ -1,6 +1,7 @@
 // Which failure an error is.
 
 import { DatabaseError, databaseError } from "../errors.js";
+import { asCommands } from "./damage.js";
 import { Ended, type ExitCode, exitCode } from "./exit-codes.js";
 import {
   BadInputError,
@@ -11,6 +12,7 @@ import {
   UsageError,
   usageFailure,
 } from "./failure.js";
+import { shellWord } from "./shell-word.js";
 
 export function failureOf(error: unknown, ran: Ran): Failure {
   if (!(error instanceof StoppedError)) return causeOf(error, ran);
@@ -52,13 +54,14 @@ const exitCodes: Partial<Record<DatabaseError["code"], ExitCode>> = {
 };
 
 function databaseFailure(error: DatabaseError, ran: Ran): Failure {
-  const { code, message } = error;
+  const { code } = error;
+  const message = asCommands(error.message);
   const hint = hintFor(error, ran);
   return { code, message, hint, exitCode: exitCodes[code] ?? exitCode.failed };
 }
 
 function hintFor(error: DatabaseError, ran: Ran): string | undefined {
-  const { directory = "<directory>" } = ran;
+  const directory = ran.directory === undefined ? "<directory>" : shellWord(ran.directory);
   switch (error.code) {
     case "KV_CORRUPT":
       return `see what is damaged, and what can still be reached: tidemark verify ${directory}`;

@@ -7,6 +7,7 @@ import { databaseError, hasCode } from "../errors.js";
 import { listSnapshots, snapshotsDirectory } from "../formats/layout.js";
 import type { InspectionProgress } from "../repair/inspection.js";
 import { repairDatabase } from "../repair/repair.js";
+import type { FoundDamage } from "./damage.js";
 import { type Found, findIn } from "./directory.js";
 import { UsageError } from "./failure.js";
 import type { Run } from "./run.js";
@@ -20,7 +21,7 @@ export interface Mending extends Found {
 export interface Mended {
   readonly changed: boolean;
   readonly damage: readonly FoundDamage[];
-  /** In words. */
+  /** In words, what is kept and lost too. */
   readonly summary: readonly string[];
   /** Offsets of what there is afterwards. */
   readonly kept: OffsetRange | undefined;
@@ -30,14 +31,6 @@ export interface Mended {
   readonly loses: boolean;
   /** Paths of what was set aside. */
   readonly aside: readonly string[];
-}
-
-export interface FoundDamage {
-  readonly file: string;
-  readonly position: number | undefined;
-  readonly offset: number | undefined;
-  readonly message: string;
-  readonly meaning?: string;
 }
 
 /** As `findIn`; a database of which only snapshot files are left is one too. */
@@ -107,6 +100,8 @@ async function mendLog(run: Run, { directory, keep }: Mending, dryRun: boolean):
     summary.push(`records ${from} to ${to - 1} are whole, and stay in what is set aside`);
   }
   if (summary.length === 0 && damage.length > 0) summary.push("the log: mended where it lies");
+  if (kept !== undefined) summary.push(`kept: ${nameRecords(kept)}`);
+  if (lost !== undefined) summary.push(`lost: ${nameRecords(lost)}`);
   return {
     changed,
     damage,
@@ -116,6 +111,10 @@ async function mendLog(run: Run, { directory, keep }: Mending, dryRun: boolean):
     loses: lost !== undefined,
     aside: aside === undefined ? [] : [aside],
   };
+}
+
+function nameRecords({ from, to }: OffsetRange): string {
+  return to - from === 1 ? `record ${from}` : `records ${from} to ${to - 1}`;
 }
 
 /** What has to be chosen, said as options of the command line. */

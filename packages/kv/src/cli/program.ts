@@ -107,8 +107,8 @@ const DESCRIPTION =
   "Looks into Tidemark databases and logs. Commands that only read work beside a live writer and never change a byte.";
 
 const HELP = `
-Exit codes: 0 fine, 1 damage found, 2 usage, 3 no such database, key or target, 4 the system or another process
-stood in the way, 70 a bug, 130 Ctrl-C, 141 nobody reads the output any more.
+Exit codes: 0 fine, 1 damage found or bad lines to import, 2 usage, 3 no such database, key or target, 4 something
+stood in the way (no space, no permission, a lock), 70 a bug, 130 Ctrl-C, 141 nobody reads the output any more.
 
 Examples:
   $ tidemark info ./ledger

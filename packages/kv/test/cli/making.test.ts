@@ -140,7 +140,7 @@ test("a repair that loses commits is done only where that is accepted", async ()
   const before = filesIn(directory);
   const plan = await tidemark(["repair", directory]);
   expect(plan.code).toBe(1);
-  expect(plan.stdout).toMatch(/would be done\n[\s\S]*lost: offsets 2 to 3\n/);
+  expect(plan.stdout).toMatch(/would be done\n[\s\S]*lost: commits 2 to 3\n/);
   expect(plan.stdout).toContain(`tidemark repair ${directory} --apply --accept-loss`);
   const refused = await tidemark(["repair", directory, "--apply", "--json"]);
   expect(refused.code).toBe(1);
@@ -164,6 +164,9 @@ test("a repair that loses nothing is done when told to, and asks for what no fil
   const unknown = await tidemark(["repair", directory]);
   expect(unknown.code).toBe(2);
   expect(unknown.stderr).toContain("say it with --keys");
+  const { stdout } = await tidemark(["verify", directory]);
+  expect(stdout).toContain(`(file ${join(directory, "DATABASE")})\n`);
+  expect(stdout).toContain("tidemark repair makes the file anew");
   const done = await tidemark(["repair", directory, "--keys", "string", "--apply"]);
   expect(done).toMatchObject({ code: 0, stderr: "" });
   expect((await verifyDatabase(directory)).ok).toBe(true);
@@ -175,6 +178,8 @@ test("a log alone is repaired in the words of a log", async () => {
   const wrong = await tidemark(["repair", directory, "--keep", "newest"]);
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toContain("--keep is before or after");
+  const shown = await tidemark(["repair", directory]);
+  expect(shown.stdout).toContain("  kept: records 0 to 1\n  lost: records 2 to 3\n");
   const plan = await tidemark(["repair", directory, "--json"]);
   expect(plan.code).toBe(1);
   expect(JSON.parse(plan.stdout)).toMatchObject({ kind: "log", lost: [{ from: 2, to: 4 }] });

@@ -104,7 +104,7 @@ describe("a directory that is none of ours", () => {
     writeFileSync(join(directory, "DATABASE"), "nothing of ours");
     const { stderr, code } = await tidemark(["info", directory]);
     expect(code).toBe(1);
-    expect(stderr).toContain("see what is damaged");
+    expect(stderr).toContain("can still be reached: tidemark verify '/");
     // A path can move a terminal's cursor as well as a value can.
     expect(stderr).toContain("\\u001b]0;title\\u0007");
     expect(stderr).not.toContain("\u001b");

@@ -1,13 +1,14 @@
 // `tidemark repair`: says what would mend a damaged database or log, and does it when told to; what loses something has to be
 // told so as well.
 
-import type { OffsetRange } from "@tidemark/wal";
 import { type Command, Option } from "commander";
+import { printMeaning, showDamage } from "../damage.js";
 import { examples } from "../examples.js";
 import { type ExitCode, exitCode } from "../exit-codes.js";
 import { UsageError } from "../failure.js";
 import { findRepairable, type Mended, type Mending, mend } from "../mending.js";
 import type { Action, Run } from "../run.js";
+import { shellWord } from "../shell-word.js";
 
 interface Given extends Pick<Mending, "keep" | "keys"> {
   readonly apply?: boolean;
@@ -67,34 +68,27 @@ function codeOf({ damage }: Mended, applied: boolean): ExitCode {
 
 /** What to run next. */
 function next(directory: string, { loses }: Mended, apply: boolean): string {
-  if (!loses) return `nothing was changed. To do it: tidemark repair ${directory} --apply`;
+  const command = `tidemark repair ${shellWord(directory)} --apply`;
+  if (!loses) return `nothing was changed. To do it: ${command}`;
   const told = apply
     ? "nothing was changed, since this loses what is named"
     : "nothing was changed";
-  return `${told}. To do it all the same: tidemark repair ${directory} --apply --accept-loss`;
+  return `${told}. To do it all the same: ${command} --accept-loss`;
 }
 
 async function show(run: Run, mended: Mended, applied: boolean, hint: string): Promise<void> {
   const { out, style } = run;
-  const { damage, summary, lost, kept, aside } = mended;
+  const { damage, summary, aside } = mended;
   if (damage.length === 0) return await out.line("nothing is damaged");
   await out.line(style("bold", "damaged"));
-  for (const { file, position, offset, message, meaning } of damage) {
-    const where = [
-      position === undefined ? "" : `, position ${position}`,
-      offset === undefined ? "" : `, offset ${offset}`,
-    ];
-    await out.line(`  ${file}${where.join("")}: ${message}`);
-    if (meaning !== undefined) await out.line(`    ${meaning}`);
+  for (const found of damage) {
+    await out.line(`  ${showDamage(found)}`);
+    await printMeaning(run, found);
   }
   await out.line(style("bold", applied ? "done" : "would be done"));
-  for (const line of summary) await out.line(`  ${line}`);
-  if (kept !== undefined) await out.line(`  kept: ${showRange(kept)}`);
-  for (const range of lost) await out.line(style("red", `  lost: ${showRange(range)}`));
+  for (const line of summary) {
+    await out.line(`  ${line.startsWith("lost: ") ? style("red", line) : line}`);
+  }
   for (const path of aside) await out.line(`  set aside: ${path}`);
   if (!applied) await out.line(hint);
-}
-
-function showRange({ from, to }: OffsetRange): string {
-  return to - from === 1 ? `offset ${from}` : `offsets ${from} to ${to - 1}`;
 }

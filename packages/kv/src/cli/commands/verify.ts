@@ -5,11 +5,13 @@ import { type VerifyReport, verifyLog } from "@tidemark/wal";
 import type { Command } from "commander";
 import { type VerifyDatabaseReport, verifyDatabase } from "../../repair/verify.js";
 import { showBytes, showCount, showDuration } from "../amounts.js";
+import { type FoundDamage, printMeaning, showDamage } from "../damage.js";
 import { findIn } from "../directory.js";
 import { examples } from "../examples.js";
 import { type ExitCode, exitCode } from "../exit-codes.js";
 import type { Action, Run } from "../run.js";
 import { printMap } from "../segment-map.js";
+import { shellWord } from "../shell-word.js";
 
 export function define(command: Command): Action {
   command
@@ -44,7 +46,7 @@ async function checkLog(run: Run, directory: string): Promise<ExitCode> {
     await run.out.line(`log ${directory}`);
     await printLog(run, report);
     await printDamage(run, report.damage);
-    await printEnd(run, report, report.bytes);
+    await printEnd(run, directory, report);
   }
   return report.ok ? exitCode.fine : exitCode.damage;
 }
@@ -84,7 +86,7 @@ async function printDatabase(
   for (const { file, message } of remarks) await run.out.line(`remark: ${file}: ${message}`);
   const ranges = reachable.map(({ first, last }) => `${first} to ${last}`);
   await run.out.line(`commits that can be reached: ${ranges.join(" and ") || "none"}`);
-  await printEnd(run, report, report.bytes);
+  await printEnd(run, directory, report);
 }
 
 async function printLog(run: Run, log: VerifyReport): Promise<void> {
@@ -100,30 +102,29 @@ async function printLog(run: Run, log: VerifyReport): Promise<void> {
   }
 }
 
-interface ShownDamage {
-  readonly kind?: string;
-  readonly message: string;
-  readonly meaning?: string;
-}
-
-async function printDamage(run: Run, damage: readonly ShownDamage[]): Promise<void> {
-  for (const { kind, message, meaning } of damage) {
-    await run.out.line(`${run.style("red", `damage: ${kind ?? "log"}:`)} ${message}`);
-    if (meaning !== undefined) await run.out.line(`  ${meaning}`);
+async function printDamage(run: Run, damage: readonly FoundDamage[]): Promise<void> {
+  for (const found of damage) {
+    const label = run.style("red", `damage: ${found.kind ?? "log"}:`);
+    await run.out.line(`${label} ${showDamage(found)}`);
+    await printMeaning(run, found);
   }
 }
 
+interface Verdict extends Pick<VerifyReport, "ok" | "bytes" | "durationMs"> {
+  readonly damage: readonly unknown[];
+}
+
 async function printEnd(
-  run: Run,
-  {
-    ok,
-    damage,
-    durationMs,
-  }: Pick<VerifyReport, "ok" | "durationMs"> & { damage: readonly unknown[] },
-  bytes: number,
+  { out, style }: Run,
+  directory: string,
+  { ok, damage, bytes, durationMs }: Verdict,
 ): Promise<void> {
   const verdict = ok
-    ? run.style("green", "fine")
-    : run.style("red", `${showCount(damage.length, "places")} damaged`);
-  await run.out.line(`${verdict}: ${showBytes(bytes)} checked in ${showDuration(durationMs)}`);
+    ? style("green", "fine")
+    : style("red", `${showCount(damage.length, "places")} damaged`);
+  await out.line(`${verdict}: ${showBytes(bytes)} checked in ${showDuration(durationMs)}`);
+  if (ok) return;
+  const word = shellWord(directory);
+  await out.line(`what would mend it, and what is lost by that: tidemark repair ${word}`);
+  await out.line(`what is whole all the same: tidemark dump ${word} --past-damage`);
 }
