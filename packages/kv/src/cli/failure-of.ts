@@ -75,6 +75,8 @@ function hintFor(error: DatabaseError, ran: Ran): string | undefined {
       return "a newer version made this: use that version of @tidemark/kv";
     case "KV_NO_SPACE":
       return "free some space and run the command again: nothing half-done is left in use";
+    case "KV_MARK_EXISTS":
+      return `a name is given once: take another. All marks: tidemark marks ${directory}`;
     case "KV_EXISTS":
       return "give a directory that does not exist or is empty";
     case "KV_IO":
@@ -85,12 +87,17 @@ function hintFor(error: DatabaseError, ran: Ran): string | undefined {
 }
 
 function lockedHint({ command }: Ran): string {
-  const first =
-    command === "checkpoint"
-      ? "that process makes checkpoints by itself, and one more when it calls checkpoint(); or close it there"
-      : "close it there first";
+  const first = thereInstead[command ?? ""] ?? "close it there first";
   return `${first}. Commands that only read work beside it`;
 }
+
+/** What the process that has the database open can do itself. */
+const thereInstead: Record<string, string> = {
+  checkpoint:
+    "that process makes checkpoints by itself, and one more when it calls checkpoint(); or close it there",
+  mark: "that process can call mark(); or close it there",
+  rewind: "that process can call rewind(); or close it there. With --dry-run it is only read",
+};
 
 const systemHints: Record<string, string> = {
   EACCES: "run it as the user whom the files belong to",

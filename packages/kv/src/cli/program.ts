@@ -82,6 +82,16 @@ const commands: readonly CommandEntry[] = [
     load: () => import("./commands/backup.js"),
   },
   {
+    name: "mark",
+    summary: "name the present, to be gone back to",
+    load: () => import("./commands/mark.js"),
+  },
+  {
+    name: "rewind",
+    summary: "make the present what it was at a target, in one commit",
+    load: () => import("./commands/rewind.js"),
+  },
+  {
     name: "checkpoint",
     summary: "a snapshot file, so that opening is quick",
     load: () => import("./commands/checkpoint.js"),

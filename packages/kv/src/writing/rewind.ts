@@ -83,7 +83,7 @@ async function beforeOf<K extends Key>(
   const before: Before[] = [];
   for (const { key, earlier, later } of await compareStates(source, offset, last, nothing, pace)) {
     // What came back to what it was is left alone, unless the notes have more of it.
-    if (!isSame(earlier, later)) before.push({ key, entry: earlier });
+    if (!isSameEntry(earlier, later)) before.push({ key, entry: earlier });
     if (pace.due) await pace.rest();
   }
   return before;
@@ -161,7 +161,7 @@ export function undoing(state: State, before: readonly Before[], now: number): K
     const current = state.get(key, clock);
     if (entry === undefined || hasExpired(entry, now)) {
       if (current !== undefined) operations.push({ kind: "delete", key });
-    } else if (!isSame(current, entry)) {
+    } else if (!isSameEntry(current, entry)) {
       const { value, expiry } = entry;
       operations.push({ kind: "put", key, value, expiry });
     }
@@ -170,7 +170,7 @@ export function undoing(state: State, before: readonly Before[], now: number): K
 }
 
 /** Whether nothing that a rewind gives back is different. */
-function isSame(a: Entry | undefined, b: Entry | undefined): boolean {
+export function isSameEntry(a: Entry | undefined, b: Entry | undefined): boolean {
   if (a === undefined || b === undefined) return a === b;
   return a.expiry === b.expiry && sameValue(a.value, b.value);
 }

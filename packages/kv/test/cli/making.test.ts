@@ -123,6 +123,62 @@ test("a checkpoint is written where no process has the database, and keeps all h
   expect(contents(await again.at({ offset: 0 }))).toEqual([["balance", 100]]);
 });
 
+test("a rewind says what it would change, is one commit, and is undone by another", async () => {
+  const database = await ledger();
+  const { directory } = database;
+  await database.put("lease", "gone", { ttl: 1 });
+  await database.put("kept", 1, { ttl: 3_600_000 });
+  await database.mark("crowded");
+  await database.batch([
+    { type: "del", key: "lease" },
+    { type: "put", key: "kept", value: 1 },
+    { type: "del", key: "other" },
+  ]);
+  await stated(database);
+  const before = filesIn(directory);
+  const rewind = ["rewind", directory, "--mark", "crowded"];
+  const plan = await tidemark([...rewind, "--dry-run"]);
+  // The expiry alone is a change; what has expired by now does not come back.
+  expect(plan.stdout).toMatch(/^- kept = 1\n\+ kept = 1 {2}\(until [^)]*\)\n\+ other = 1\n$/);
+  const locked = await json(...rewind);
+  expect(locked).toMatchObject({ code: 4, error: { hint: expect.stringContaining("rewind()") } });
+  expect(filesIn(directory)).toEqual(before);
+  const expected = contents(database);
+  await database.close();
+  expect(await json(...rewind)).toEqual({ changed: true, offset: 8, before: 7 });
+  expect(await json(...rewind)).toEqual({ changed: false, offset: 8, before: 8 });
+  expect((await entriesOf(directory)).map(([key]) => key)).toEqual(["balance", "kept", "other"]);
+  const undone = await tidemark(["rewind", directory, "--offset", "7"]);
+  expect(undone.stdout).toBe(
+    `rewound     in commit 9\nto undo it  tidemark rewind ${directory} --offset 8\n`,
+  );
+  expect(await entriesOf(directory)).toEqual(expected);
+});
+
+test("rewind needs a target, and one that exists", async () => {
+  const database = await ledger();
+  await database.close();
+  const [none, unknown] = await Promise.all([
+    tidemark(["rewind", database.directory]),
+    json("rewind", database.directory, "--mark", "none"),
+  ]);
+  expect(none).toMatchObject({ code: 2, stderr: expect.stringContaining("say to what: --offset") });
+  expect(unknown).toMatchObject({ code: 3, error: { code: "KV_TARGET_OUT_OF_RANGE" } });
+});
+
+test("a mark is set once, where no process has the database", async () => {
+  const database = await ledger();
+  const { directory } = database;
+  const locked = await json("mark", directory, "closed");
+  expect(locked).toMatchObject({ code: 4, error: { hint: expect.stringContaining("mark()") } });
+  await database.close();
+  expect(await json("mark", directory, "closed")).toEqual({ name: "closed", offset: 4 });
+  const again = await json("mark", directory, "opened");
+  expect(again).toMatchObject({ code: 4, error: { code: "KV_MARK_EXISTS" } });
+  expect(await json("mark", directory, "")).toMatchObject({ code: 2 });
+  expect((await reopen(database)).marks()).toHaveLength(2);
+});
+
 /** A byte of the commit at offset 2 is another; its database is closed. */
 async function damaged(): Promise<string> {
   const database = await ledger();

@@ -44,7 +44,8 @@ export function define(command: Command): Action {
   };
 }
 
-async function printDifference(
+/** Prints a key that differs: a line for each side, or one of JSON. */
+export async function printDifference(
   run: Run,
   { key, before, after }: Difference<unknown, Key>,
   format: KeyFormat,
