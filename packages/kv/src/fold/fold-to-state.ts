@@ -7,15 +7,13 @@ import { RecordedCommit } from "../formats/recorded-commit.js";
 import type { SnapshotReader } from "../formats/snapshot-reader.js";
 import type { Pace } from "../pace.js";
 import type { Mark } from "../state/entry.js";
-import { bytesOfHeld, State, StateBuilder } from "../state/state.js";
+import { State, StateBuilder } from "../state/state.js";
 import { type Folded, type FoldOptions, type FoldSource, openBase, withBase } from "./fold.js";
 
 /** A state in memory, with the marks of all commits in it. */
 export interface LoadedState {
   readonly state: State;
   readonly marks: Map<string, Mark>;
-  /** About what the state takes of memory, in bytes. */
-  readonly bytes: number;
 }
 
 /** The state of all commits below `endOffset`, which are acknowledged. As `fold` otherwise. */
@@ -47,8 +45,8 @@ async function foldFrom(
   }
   const from = file?.endOffset ?? source.log.startOffset;
   const commits = await applyCommits(loading, source, from, endOffset, options);
-  const { state, marks, bytes, time } = loading;
-  return { result: { state, marks, bytes }, commits, time };
+  const { state, marks, time } = loading;
+  return { result: { state, marks }, commits, time };
 }
 
 /** Returns how many there were. */
@@ -62,6 +60,7 @@ async function applyCommits(
   let commits = 0;
   for (const record of log.records({ from, to })) {
     const commit = new RecordedCommit(record, keys);
+    loading.time = record.time;
     for (;;) {
       const { operations, complete } = commit.next();
       for (const operation of operations) loading.apply(operation, record.offset, record.time);
@@ -80,7 +79,6 @@ async function applyCommits(
 class Loading {
   state = new State();
   readonly marks = new Map<string, Mark>();
-  bytes = 0;
   /** Time of the last commit included, in ms; 0 if there is none. */
   time = 0;
 
@@ -92,22 +90,12 @@ class Loading {
       if (pace.due) await pace.rest();
     }
     this.state = builder.build();
-    this.bytes = builder.bytes;
     this.time = base.header.time;
     for (const [name, mark] of base.marks) this.marks.set(name, mark);
   }
 
   apply(operation: Operation, offset: number, time: number): void {
-    this.time = time;
-    if (operation.kind === "mark") {
-      this.marks.set(operation.name, { offset, time });
-      return;
-    }
-    const previous = this.state.apply(operation, offset, time);
-    if (operation.kind === "put") this.bytes += bytesOfHeld(operation.key, operation.value);
-    if (previous instanceof State) {
-      // As if all entries were of one size.
-      this.bytes *= previous.count === 0 ? 1 : this.state.count / previous.count;
-    } else if (previous !== undefined) this.bytes -= bytesOfHeld(previous.text, previous.beside);
+    if (operation.kind === "mark") this.marks.set(operation.name, { offset, time });
+    else this.state.apply(operation, offset, time);
   }
 }

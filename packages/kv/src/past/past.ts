@@ -7,6 +7,7 @@ import { type FoldSource, holding } from "../fold/fold.js";
 import { foldToState } from "../fold/fold-to-state.js";
 import { Pace } from "../pace.js";
 import type { Present } from "../state/present.js";
+import type { State } from "../state/state.js";
 import { View } from "../state/view.js";
 import { unlessCut } from "../upkeep/moving-window.js";
 import { PastStates } from "./past-states.js";
@@ -94,8 +95,18 @@ export function pastStates(): PastStates<FoldSource> {
   return new PastStates(async (offset, signal, source) => {
     const pace = new Pace(signal);
     const { result, time } = await foldToState(source, offset + 1, { pace });
-    return { state: result.state, bytes: result.bytes, time };
+    return { state: result.state, bytes: await bytesOf(result.state, pace), time };
   });
+}
+
+/** About what a state takes of memory, in bytes. */
+async function bytesOf(state: State, pace: Pace): Promise<number> {
+  let bytes = 0;
+  for (const taken of state.bytesTaken()) {
+    bytes += taken;
+    if (pace.due) await pace.rest();
+  }
+  return bytes;
 }
 
 /** The end of what is acknowledged and shown: pending commits lie above, and those that a reader's log learned of since. */

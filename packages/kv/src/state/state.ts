@@ -3,7 +3,6 @@
 
 import type { ResolvedRange } from "../arguments/range.js";
 import type { StateOperation } from "../formats/operations.js";
-import type { StoredValue } from "../values/stored-value.js";
 import { hasExpired, type SnapshotEntry } from "./entry.js";
 import { expiryOfText, Item, isLong, itemOf, prefixOf } from "./item.js";
 import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
@@ -14,11 +13,6 @@ export type Clock = () => number;
 
 /** What an item takes of memory besides the characters of its text, in bytes. */
 const ITEM_OVERHEAD = 30;
-
-/** About what an item takes of memory, in bytes, given its text, or its key, and its value. */
-export function bytesOfHeld(text: string, value: StoredValue | undefined): number {
-  return ITEM_OVERHEAD + text.length + (value?.length ?? 0);
-}
 
 /** What an operation took the place of: the item of its key, expired or not; for a range, the whole state. */
 export type PreImage = Held<Uint8Array> | State | undefined;
@@ -60,11 +54,6 @@ export class State {
     return size - this.#items.countExpired(clock());
   }
 
-  /** Count of entries, with those that have expired and are not removed. */
-  get count(): number {
-    return this.#items.size;
-  }
-
   /** The lowest time from which on an entry counts as gone, in ms; infinity if none ever does. */
   get nextExpiry(): number {
     return this.#items.earliest;
@@ -73,6 +62,17 @@ export class State {
   /** Entries that are gone at a time, in the order of keys. The state must not change meanwhile. */
   expired(now: number): Iterable<Item> {
     return this.#items.expired(now, itemFrom);
+  }
+
+  /** About what entries take of memory, in bytes: of some at a time, in all of every one. The state must not change meanwhile. */
+  *bytesTaken(): Generator<number, void, void> {
+    for (const { leaf } of this.#items.runs(everyPrefix, false)) {
+      let bytes = leaf.count * ITEM_OVERHEAD;
+      for (const [at, text] of leaf.texts.entries()) {
+        bytes += text.length + (leaf.beside(at)?.length ?? 0);
+      }
+      yield bytes;
+    }
   }
 
   /** Does what a commit does. Returns what `revert` needs to take it back. */
@@ -128,6 +128,8 @@ export class State {
   }
 }
 
+const everyPrefix: KeyInterval = { gte: "", lt: undefined };
+
 function prefixesOf({ gte, lt }: KeyInterval): KeyInterval {
   return { gte: prefixOf(gte), lt: lt === undefined ? undefined : prefixOf(lt) };
 }
@@ -139,13 +141,10 @@ function itemFrom(text: string, beside: Uint8Array | undefined): Item {
 /** Builds a state from entries in key order. */
 export class StateBuilder {
   readonly #items = new OrderedMapBuilder<Uint8Array>(expiryOfText);
-  /** About what the entries so far take of memory, in bytes. */
-  bytes = 0;
 
   append(entry: SnapshotEntry): void {
     const { text, beside } = itemOf(entry);
     this.#items.append(text, beside);
-    this.bytes += bytesOfHeld(text, beside);
   }
 
   build(): State {
