@@ -3,7 +3,7 @@
 
 import { channel } from "node:diagnostics_channel";
 import type { DiagnosticsChannel } from "@tidemark/wal";
-import type { OpenedDatabase, RecoveryReport } from "./open-database.js";
+import type { RecoveryReport } from "./recovery-report.js";
 import type { DatabaseReport } from "./report.js";
 import type { CheckpointReport } from "./upkeep/checkpoint.js";
 
@@ -85,7 +85,7 @@ export const databaseChannels: {
   "tidemark:database:report": reportChannel,
 };
 
-export function tellRecovery({ directory, recovery }: OpenedDatabase, readOnly: boolean): void {
+export function tellRecovery(directory: string, readOnly: boolean, recovery: RecoveryReport): void {
   if (recoveryChannel.hasSubscribers) recoveryChannel.publish({ directory, readOnly, recovery });
 }
 

@@ -9,9 +9,8 @@ import { resolveTarget, type Target } from "./arguments/target.js";
 import type { BatchOperation, DelOptions, PutOptions, WriteOptions } from "./arguments/write.js";
 import type { BackupReport } from "./backup/backup-report.js";
 import { type BackupOptions, backUp, checkBackupOptions } from "./backup/hot-backup.js";
-import { tellRecovery } from "./channels.js";
 import { closedError, databaseError } from "./errors.js";
-import { type OpenedDatabase, openDatabase, type RecoveryReport } from "./open-database.js";
+import { type OpenedDatabase, openDatabase } from "./open-database.js";
 import { type DatabaseOptions, type ResolvedOptions, resolveOptions } from "./options.js";
 import { type Change, type ChangesOptions, followChanges, resolveChanges } from "./past/changes.js";
 import {
@@ -28,6 +27,7 @@ import {
   pastStates,
   viewOfPast,
 } from "./past/past.js";
+import type { RecoveryReport } from "./recovery-report.js";
 import { Present } from "./state/present.js";
 import {
   hasKey,
@@ -124,7 +124,6 @@ export class Database<V = unknown, K extends Key = string>
     try {
       const resolved = resolveOptions(options);
       const opened = await openDatabase(directory, resolved);
-      tellRecovery(opened, resolved.readOnly);
       return resolved.keys === "string"
         ? new Database<V>(opened, resolved, stringKeys)
         : new Database<V, Uint8Array>(opened, resolved, byteKeys);

@@ -33,13 +33,13 @@ export {
 } from "./errors.js";
 export type { SkippedSnapshot } from "./fold/fold.js";
 export type { FoldProgress } from "./fold/fold-to-file.js";
-export type { RecoveryReport } from "./open-database.js";
 export type { DatabaseLogOptions, DatabaseOptions, HistoryOptions } from "./options.js";
 export type { Change, ChangeOperation, ChangesOptions, Since } from "./past/changes.js";
 export type { Difference, DiffOptions } from "./past/diff.js";
 export type { DeletedVersion, HistoryRange, ValueVersion, Version } from "./past/history.js";
 export type { AtOptions } from "./past/past.js";
 export { type RestoreOptions, type RestoreReport, restore } from "./past/restore.js";
+export type { RecoveryReport } from "./recovery-report.js";
 export type { DatabaseDamage } from "./repair/damage.js";
 export type { InspectionProgress } from "./repair/inspection.js";
 export type { Remark } from "./repair/remarks.js";

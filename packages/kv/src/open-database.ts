@@ -2,14 +2,9 @@
 // else, and nothing is believed of a snapshot file that the log does not bear out.
 
 import { join, resolve } from "node:path";
-import {
-  type DirectoryEntry,
-  type FileSystem,
-  Log,
-  LogError,
-  type RecoveryReport as LogRecoveryReport,
-} from "@tidemark/wal";
+import { type DirectoryEntry, type FileSystem, Log, LogError } from "@tidemark/wal";
 import { checkPath, invalidArgument } from "./arguments/arguments.js";
+import { tellRecovery } from "./channels.js";
 import type { CommitLog, OpenedLog, OpenLog } from "./commit-log.js";
 import { corrupt, DatabaseError, hasCode } from "./errors.js";
 import { type FoldSource, openBase, type SkippedSnapshot } from "./fold/fold.js";
@@ -36,24 +31,11 @@ import { COMMIT_BYTES_MAX } from "./formats/operations.js";
 import type { ResolvedOptions } from "./options.js";
 import { OPENING_SLICE_MS, Pace } from "./pace.js";
 import { syncName } from "./past/destination.js";
+import type { RecoveryReport } from "./recovery-report.js";
 import type { Mark } from "./state/entry.js";
 import type { State } from "./state/state.js";
 import { unlessCut } from "./upkeep/moving-window.js";
 import { Pins } from "./upkeep/pins.js";
-
-/** What opening found and did. */
-export interface RecoveryReport {
-  /** What the log found and did: torn bytes, whether the last close was in order, and more. */
-  readonly log: LogRecoveryReport;
-  /** Path of the snapshot file that the state began from; undefined if from the log alone. */
-  readonly snapshot: string | undefined;
-  /** Snapshot files that could not be used, newest first. */
-  readonly skipped: readonly SkippedSnapshot[];
-  /** Commits of the log that were applied to it. */
-  readonly commits: number;
-  /** Time that opening took, in ms. */
-  readonly durationMs: number;
-}
 
 /** The parts of an open database. */
 export interface OpenedDatabase {
@@ -96,6 +78,7 @@ export async function openDatabase(
       durationMs: performance.now() - startMs,
     };
     const snapshotOffset = folded.base?.endOffset;
+    tellRecovery(directory, options.readOnly, recovery);
     return { directory, log, source, endOffset, ...folded.result, snapshotOffset, recovery };
   } catch (error) {
     // Why it could not be opened matters more than how letting go of the log went.

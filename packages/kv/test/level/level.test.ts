@@ -1,10 +1,10 @@
 // TidemarkLevel beyond what abstract-level's own suite asks: what it keeps where, how it fails, going back, and what
 // survives.
 
-import { Database, DatabaseError } from "@tidemark/kv";
+import { Database, DatabaseError, databaseChannels } from "@tidemark/kv";
 import { SimulatedDisk } from "@tidemark/wal/testing";
 import { MemoryLevel } from "memory-level";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { FaultyDisk } from "../faulty-disk.js";
 import { freshPath } from "../fixture.js";
 import { failing, failingToOpen, levelAt, openLevel } from "./fixture.js";
@@ -264,6 +264,16 @@ describe("opening", () => {
     expect(second.status).toBe("closed");
     await level.close();
     await second.open();
+  });
+
+  test("it is told on the diagnostics channel, as that of any database", async () => {
+    const told: unknown[] = [];
+    const hear = (message: unknown) => told.push(message);
+    const channel = databaseChannels["tidemark:database:recovery"];
+    channel.subscribe(hear);
+    onTestFinished(() => channel.unsubscribe(hear));
+    const { directory, recovery } = (await openLevel()).database;
+    expect(told).toEqual([{ directory, readOnly: false, recovery }]);
   });
 
   test("there has to be a database, or none, where that is asked for", async () => {
