@@ -1,7 +1,7 @@
 // What Keyv's own suite does not ask: namespaces whatever is in them, expiry that is the database's, the past, and failures.
 
 import type { Database, DatabaseOptions } from "@tidemark/kv";
-import { TidemarkKeyv, type TidemarkKeyvOptions } from "@tidemark/kv/keyv";
+import { TidemarkKeyv, type TidemarkKeyvEntry, type TidemarkKeyvOptions } from "@tidemark/kv/keyv";
 import { Keyv, type KeyvStoreAdapter } from "keyv";
 import { describe, expect, expectTypeOf, onTestFinished, test, vi } from "vitest";
 import { FaultyDisk } from "./faulty-disk.js";
@@ -296,7 +296,12 @@ test("keys and arguments that are none are refused", async () => {
   }
   await refused("KV_INVALID_KEY", () => store.get("\ud800"));
   const text = "key" as unknown as string[];
-  for (const call of [() => store.getMany(text), () => store.deleteMany(text)]) {
+  const entries = [null] as unknown as TidemarkKeyvEntry[];
+  for (const call of [
+    () => store.getMany(text),
+    () => store.deleteMany(text),
+    () => store.setMany(entries),
+  ]) {
     await refused("KV_INVALID_ARGUMENT", call);
   }
 });

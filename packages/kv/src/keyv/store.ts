@@ -147,8 +147,9 @@ export class TidemarkKeyv extends EventEmitter implements AsyncDisposable {
   }
 
   /**
-   * Sets a value, in one commit. `ttl` is in ms, from the call on: one that is no whole number is rounded up, one below 1 but for
-   * 0 is 1; without one, with 0, and above 2^52 (`Infinity` too), it is kept for ever. Resolves with true.
+   * Sets a value, in one commit. `ttl` is in ms, from the call on, or from the opening if the call waits for that: one that is no
+   * whole number is rounded up, one below 1 but for 0 is 1; without one, with 0, and above 2^52 (`Infinity` too), it is kept for
+   * ever. Resolves with true.
    */
   async set(key: string, value: unknown, ttl?: number): Promise<boolean> {
     const stored = this.storedKey(key);
@@ -164,7 +165,8 @@ export class TidemarkKeyv extends EventEmitter implements AsyncDisposable {
   setMany(entries: readonly TidemarkKeyvEntry[]): Promise<void>;
   async setMany(entries: readonly TidemarkKeyvEntry[]): Promise<unknown> {
     if (!Array.isArray(entries)) throw invalid("entries", "an array", entries);
-    const puts = entries.map(({ key, value, ttl }: TidemarkKeyvEntry) => {
+    const puts = entries.map((entry: TidemarkKeyvEntry) => {
+      const { key, value, ttl } = checkEntry(entry);
       return { type: "put", key: this.storedKey(key), value, ttl: ttlOf(ttl) } as const;
     });
     const database = await this.#writable();
@@ -255,6 +257,11 @@ function ttlOf(ttl: number | null | undefined): number | undefined {
 function checkKey(key: unknown): string {
   if (typeof key === "string") return key;
   throw new DatabaseError("KV_INVALID_KEY", `a key is a string here, not ${show(key)}`);
+}
+
+function checkEntry(entry: TidemarkKeyvEntry): TidemarkKeyvEntry {
+  if (typeof entry === "object" && entry !== null) return entry;
+  throw invalid("an entry", "an object", entry);
 }
 
 function viewError(): DatabaseError {
