@@ -1,8 +1,9 @@
 // `tidemark get`: keys and values of all kinds, at all kinds of targets.
 
+import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 import { freshPath, openBytes, openDatabase } from "../fixture.js";
-import { tidemark } from "./tidemark.js";
+import { PROGRAM, tidemark } from "./tidemark.js";
 
 test("gives what a key has now, and what it had at each kind of target", async () => {
   let now = Date.UTC(2026, 0, 31, 9, 0);
@@ -67,4 +68,25 @@ test("takes keys that look like options after --", async () => {
   await database.close();
   const { stdout, stderr, code } = await tidemark(["get", database.directory, "--", "--json"]);
   expect({ stdout, stderr, code }).toEqual({ stdout: "1\n", stderr: "", code: 0 });
+});
+
+test("gives the bytes of a value as they are with --raw, and only of such a value", async () => {
+  const database = await openDatabase<unknown>(freshPath());
+  const bytes = Uint8Array.from({ length: 256 }, (_, i) => i);
+  await database.put("bytes", bytes);
+  await database.put("text", "\u001b[2J \u00e9");
+  await database.put("half", "\ud800");
+  await database.put("object", { a: 1 });
+  await database.close();
+  const get = (key: string, ...args: string[]) => {
+    const words = [PROGRAM, "get", database.directory, key, "--raw", ...args];
+    const { stdout, status } = spawnSync(process.execPath, words);
+    return { stdout: new Uint8Array(stdout), status };
+  };
+  expect(get("bytes")).toEqual({ stdout: bytes, status: 0 });
+  expect(get("text").stdout).toEqual(new TextEncoder().encode("\u001b[2J \u00e9"));
+  expect(get("object")).toMatchObject({ stdout: new Uint8Array(), status: 2 });
+  expect(get("half")).toMatchObject({ stdout: new Uint8Array(), status: 2 });
+  expect(get("text", "--json").status).toBe(2);
+  expect(get("none").status).toBe(3);
 });

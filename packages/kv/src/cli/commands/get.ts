@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { examples } from "../examples.js";
 import { exitCode } from "../exit-codes.js";
-import { NotFoundError } from "../failure.js";
+import { NotFoundError, UsageError } from "../failure.js";
 import {
   addKeyFormat,
   KEY_HELP,
@@ -26,6 +26,7 @@ export function define(command: Command): Action {
     )
     .argument("<directory>", "of the database")
     .argument("<key>")
+    .option("--raw", "the text or the bytes of the value as they are, and nothing else")
     .addHelpText("after", TARGET_HELP)
     .addHelpText("after", KEY_HELP)
     .addHelpText(
@@ -33,12 +34,16 @@ export function define(command: Command): Action {
       examples(
         ["get ./ledger balance", "the value now"],
         ["get ./ledger balance --mark before-migration", "what it was before that mark"],
+        ["get ./ledger logo --raw > logo.png", "a value of bytes, or text, into a file"],
         ["get ./ledger balance --json", "with the offset of the commit that wrote it, and when"],
       ),
     );
   return async (run, directory, text) => {
+    const { raw = false } = command.opts<{ raw?: boolean }>();
+    if (raw && run.json) throw new UsageError("--raw and --json are two ways to print a value");
     const state = await readState(directory, targets.one(), run);
-    await printEntry(run, state, text, keyFormat());
+    if (raw) await run.out.raw(bytesOf(findEntry(state, text, keyFormat()).value));
+    else await printEntry(run, state, text, keyFormat());
     return exitCode.fine;
   };
 }
@@ -46,17 +51,34 @@ export function define(command: Command): Action {
 /** Prints what a key has in a state. Throws NotFoundError. */
 export async function printEntry(
   run: Run,
-  { view, keys }: ReadState,
+  state: ReadState,
   text: string,
   format: KeyFormat,
 ): Promise<void> {
+  const { value, version, time, expiry, key } = findEntry(state, text, format);
+  const shown = toNotation(value);
+  if (!run.json) return await run.out.json(shown);
+  await run.out.json({ key: keyToJson(key), value: shown, version, time, expiry });
+}
+
+function findEntry({ view, keys }: ReadState, text: string, format: KeyFormat) {
   const key = readKey(text, format, keys);
   const entry = view.getEntry(key);
-  if (entry === undefined) {
-    throw new NotFoundError(`there is no key ${showKey(key, format)} at offset ${view.offset}`);
+  if (entry !== undefined) return { key, ...entry };
+  throw new NotFoundError(`there is no key ${showKey(key, format)} at offset ${view.offset}`);
+}
+
+/** The bytes of a value that is some, or a text. Throws UsageError. */
+function bytesOf(value: unknown): Uint8Array {
+  if (typeof value === "string") {
+    if (!/\p{Surrogate}/u.test(value)) return Buffer.from(value, "utf8");
+    throw new UsageError(
+      "this text has half a character, which UTF-8 cannot hold: see it without --raw",
+    );
   }
-  const value = toNotation(entry.value);
-  if (!run.json) return await run.out.json(value);
-  const { version, time, expiry } = entry;
-  await run.out.json({ key: keyToJson(key), value, version, time, expiry });
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  }
+  throw new UsageError("this value is no text and no bytes: without --raw it is printed as JSON");
 }
