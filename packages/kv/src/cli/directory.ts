@@ -6,7 +6,13 @@ import { nodeFileSystem } from "@tidemark/wal";
 import { DatabaseError } from "../errors.js";
 import type { Identity } from "../formats/identity.js";
 import { readIdentity } from "../formats/identity-file.js";
-import { IDENTITY_NAME, isFileSystemError, LOG_NAME, listIfThere } from "../formats/layout.js";
+import {
+  IDENTITY_NAME,
+  isFileSystemError,
+  LOG_NAME,
+  listIfThere,
+  logDirectory,
+} from "../formats/layout.js";
 import { UsageError } from "./failure.js";
 
 /** What a log has in its directory. */
@@ -53,10 +59,13 @@ async function holdsLog(directory: string): Promise<boolean> {
   );
 }
 
-/** For commands that need keys and values. Rejects with `KV_NOT_FOUND` or UsageError. */
+/** For commands that need keys and values. Rejects with `KV_NOT_FOUND`, `KV_CORRUPT` or UsageError. */
 export async function findDatabase(given: string): Promise<string> {
   const { kind, directory } = await findIn(given);
-  if (kind === "database") return directory;
+  if (kind === "database") {
+    await identityOf(directory);
+    return directory;
+  }
   throw new UsageError(
     `${directory} is a log alone: info, verify, dump and tail read it, but it has no keys`,
   );
@@ -69,4 +78,12 @@ export async function identityOf(directory: string): Promise<Identity> {
   throw new DatabaseError("KV_CORRUPT", `${IDENTITY_NAME} is missing beside a log`, {
     file: directory,
   });
+}
+
+/** The log of a directory. Rejects with `KV_CORRUPT` if a database has lost its own. */
+export async function findLog({ kind, directory }: Found): Promise<string> {
+  if (kind === "log") return directory;
+  const path = logDirectory(directory);
+  if ((await listIfThere(nodeFileSystem, path)) !== undefined) return path;
+  throw new DatabaseError("KV_CORRUPT", "the log of this database is missing", { file: path });
 }

@@ -7,7 +7,7 @@ import { type File, type FileSystem, FileSystemError, writeFully } from "@tidema
 import { DatabaseError } from "../errors.js";
 import { isFileSystemError, listIfThere, unlinkIfThere } from "../formats/layout.js";
 import { type ExportHead, readLine } from "./export-format.js";
-import { BadInputError } from "./failure.js";
+import { BadInputError, UsageError } from "./failure.js";
 import { linesOf } from "./lines.js";
 
 const PIECE_BYTES = 256 * 1024;
@@ -134,13 +134,11 @@ async function lock(file: File): Promise<void> {
 async function checkFree(fileSystem: FileSystem, path: string, force: boolean): Promise<void> {
   const directory = dirname(path);
   const entries = await listIfThere(fileSystem, directory);
-  if (entries === undefined) {
-    throw new DatabaseError("KV_NOT_FOUND", "there is no such directory", { file: directory });
-  }
+  if (entries === undefined) throw new UsageError(`there is no directory ${directory} to write to`);
   const there = entries.find(({ name }) => resolve(directory, name) === path);
   if (there === undefined || (force && there.kind === "file")) return;
-  const message =
-    there.kind === "file" ? "there is such a file already: --force replaces it" : "this is no file";
+  if (there.kind !== "file") throw new UsageError(`${path} is no file`);
+  const message = "there is such a file already: --force replaces it";
   throw new DatabaseError("KV_EXISTS", message, { file: path });
 }
 

@@ -78,7 +78,10 @@ function hintFor(error: DatabaseError, ran: Ran): string | undefined {
     case "KV_MARK_EXISTS":
       return `a name is given once: take another. All marks: tidemark marks ${directory}`;
     case "KV_EXISTS":
-      return "give a directory that does not exist or is empty";
+      // An export's messages say what there is to choose.
+      return ran.command === "export"
+        ? undefined
+        : "give a directory that does not exist or is empty";
     case "KV_IO":
       return systemHints[systemCodeOf(error) ?? ""];
     default:
@@ -96,6 +99,7 @@ const thereInstead: Record<string, string> = {
   checkpoint:
     "that process makes checkpoints by itself, and one more when it calls checkpoint(); or close it there",
   mark: "that process can call mark(); or close it there",
+  repair: "close it there first; verify says what is damaged meanwhile",
   rewind: "that process can call rewind(); or close it there. With --dry-run it is only read",
 };
 

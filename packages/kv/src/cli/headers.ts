@@ -3,6 +3,7 @@
 import { basename } from "node:path";
 import { type LogHeader, type Manifest, readHeaders } from "@tidemark/wal";
 import { showCount } from "./amounts.js";
+import { asCommands } from "./damage.js";
 import { type ExitCode, exitCode } from "./exit-codes.js";
 import type { Run } from "./run.js";
 import type { Span } from "./span.js";
@@ -126,5 +127,5 @@ function hex(checksum: number): string {
 function showUnreadable(run: Run, unreadable: HeaderOf<"unreadable">): string {
   const { position, end, message } = unreadable;
   const length = end > position ? `${showCount(end - position, "bytes")}: ` : "";
-  return run.style("red", `${place(unreadable)}  unreadable, ${length}${message}`);
+  return run.style("red", `${place(unreadable)}  unreadable, ${length}${asCommands(message)}`);
 }

@@ -2,7 +2,7 @@
 
 import { type File, nodeFileSystem } from "@tidemark/wal";
 import { isFileSystemError } from "../formats/layout.js";
-import { UsageError } from "./failure.js";
+import { NotFoundError, UsageError } from "./failure.js";
 
 const PIECE_BYTES = 256 * 1024;
 /** Above what any entry takes that a string can hold. */
@@ -28,6 +28,7 @@ async function openFile(path: string): Promise<File> {
   try {
     return await nodeFileSystem.open(path, "read");
   } catch (error) {
+    if (isFileSystemError(error, "ENOENT")) throw new NotFoundError(`there is no file ${path}`);
     if (!isFileSystemError(error, "ENOTREG")) throw error;
     throw new UsageError(`${path} is no file: what comes from a pipe is given on standard input`);
   }

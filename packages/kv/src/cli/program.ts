@@ -6,7 +6,7 @@
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
 import { Ended, endings, exitCode } from "./exit-codes.js";
-import { type Failure, type Ran, StoppedError, usageFailure } from "./failure.js";
+import { type Failure, type Ran, StoppedError, UsageError, usageFailure } from "./failure.js";
 import type { Action, Run } from "./run.js";
 
 interface CommandModule {
@@ -128,6 +128,8 @@ Examples:
 /** What was asked for, as far as it is known before anything is parsed. */
 interface Asked {
   readonly entry: CommandEntry | undefined;
+  /** What is to be parsed. */
+  readonly words: readonly string[];
   readonly json: boolean;
 }
 
@@ -139,6 +141,8 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     directory: undefined,
   };
   let code: number = exitCode.fine;
+  const ending = new AbortController();
+  watchOutput(ending);
   const program = makeProgram();
   for (const entry of commands) {
     const command = program.command(entry.name).summary(entry.summary);
@@ -146,25 +150,39 @@ export async function runProgram(args: readonly string[]): Promise<number> {
     const action = (await entry.load()).define(command);
     command.option("--json", "print JSON").action(async () => {
       ran.directory = command.args[0];
-      code = await perform(action, command);
+      checkPaths(command);
+      code = await perform(action, command, ending);
     });
   }
   try {
     if (args.length === 0) program.help({ error: true });
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(asked.words, { from: "user" });
     return code;
   } catch (error) {
-    if (error instanceof Ended) return error.exitCode;
-    if (error instanceof CommanderError && error.exitCode === 0) return exitCode.fine;
-    if (error instanceof CommanderError && error.code === "commander.help") return exitCode.usage;
-    return await tell(error, ran, asked.json);
+    const failure = await settle(error, ending.signal);
+    if (typeof failure === "number") return failure;
+    return failure instanceof Ended ? failure.exitCode : await tell(failure, ran, asked.json);
   }
+}
+
+/** The exit code of what was no failure but help, once that is out; or else what failed. */
+async function settle(error: unknown, signal: AbortSignal): Promise<unknown> {
+  if (!(error instanceof CommanderError)) return error;
+  if (error.exitCode !== 0 && error.code !== "commander.help") return error;
+  await new Promise<void>((resolve) => void process.stdout.write("", () => resolve()));
+  // The event that says why something could not be written comes after its callbacks.
+  await new Promise((resolve) => setImmediate(resolve));
+  if (signal.aborted) return signal.reason;
+  return error.exitCode === 0 ? exitCode.fine : exitCode.usage;
 }
 
 function look(args: readonly string[]): Asked {
   const words = args.filter((arg) => !arg.startsWith("-"));
   const name = words[0] === "help" ? words[1] : words[0];
-  return { entry: commands.find((entry) => entry.name === name), json: args.includes("--json") };
+  const entry = commands.find((known) => known.name === name);
+  // Help on what is no command is refused in the words for that.
+  const isHelpOnNothing = words[0] === "help" && name !== undefined && entry === undefined;
+  return { entry, words: isHelpOnNothing ? [name] : args, json: args.includes("--json") };
 }
 
 function makeProgram(): Command {
@@ -186,15 +204,23 @@ function showVersion(): never {
   throw new CommanderError(0, "commander.version", version);
 }
 
+/** An empty path would be the working directory: more likely a variable of a script that is not set. */
+function checkPaths({ registeredArguments, args }: Command): void {
+  for (const [index, argument] of registeredArguments.entries()) {
+    const name = argument.name();
+    const isPath = name === "directory" || name === "destination" || name === "file";
+    if (isPath && args[index] === "") throw new UsageError(`an empty text is no ${name}`);
+  }
+}
+
 /** Runs a command with all that it may need, and sees that all it has printed is out before it is done. */
-async function perform(action: Action, command: Command): Promise<number> {
+async function perform(action: Action, command: Command, ending: AbortController): Promise<number> {
   const [{ Output }, { Progress }, { styleOf }] = await Promise.all([
     import("./output.js"),
     import("./progress.js"),
     import("./style.js"),
   ]);
   const { stdout, stderr, env } = process;
-  const ending = new AbortController();
   const progress = new Progress(stderr, stderr.isTTY === true && env["TERM"] !== "dumb");
   const out = new Output(stdout, ending.signal, () => progress.clear());
   const style = styleOf(stdout, env);
@@ -221,6 +247,14 @@ function isWorthTelling(error: unknown): boolean {
   return !(error.cause instanceof Ended && error.cause.exitCode === endings.SIGPIPE);
 }
 
+/** Ends a run that cannot print. That errors cannot be printed is told by the exit code alone. */
+function watchOutput(ending: AbortController): void {
+  process.stdout.on("error", (error: Error & { code?: string }) => {
+    ending.abort(error.code === "EPIPE" ? new Ended("SIGPIPE") : error);
+  });
+  process.stderr.on("error", () => undefined);
+}
+
 /** Ends a run by signal, once; the second time at once, for work that does not look. */
 function watchForEnd(ending: AbortController): () => void {
   const end = (name: "SIGINT" | "SIGTERM") => {
@@ -228,9 +262,6 @@ function watchForEnd(ending: AbortController): () => void {
     ending.abort(new Ended(name));
   };
   process.on("SIGINT", end).on("SIGTERM", end);
-  process.stdout.on("error", (error: Error & { code?: string }) => {
-    ending.abort(error.code === "EPIPE" ? new Ended("SIGPIPE") : error);
-  });
   return () => {
     process.off("SIGINT", end).off("SIGTERM", end);
   };

@@ -4,11 +4,11 @@ import { type LogRecord, nodeFileSystem, verifyLog } from "@tidemark/wal";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "../arguments/keys.js";
 import { hasCode } from "../errors.js";
 import { readIdentity } from "../formats/identity-file.js";
-import { logDirectory } from "../formats/layout.js";
 import { Pace } from "../pace.js";
 import { operationsOf } from "../past/changes.js";
 import { printCommit } from "./commits.js";
-import type { Found } from "./directory.js";
+import { showDamage } from "./damage.js";
+import { type Found, findLog } from "./directory.js";
 import { type ExitCode, exitCode } from "./exit-codes.js";
 import type { KeyFormat } from "./key-notation.js";
 import { printRecord } from "./records.js";
@@ -22,7 +22,7 @@ export async function printWhole(
   format: KeyFormat,
 ): Promise<ExitCode> {
   const isLog = found.kind === "log";
-  const directory = isLog ? found.directory : logDirectory(found.directory);
+  const directory = await findLog(found);
   const print = isLog ? printRecord : await commitPrinter(found.directory, format);
   // The log is looked at again from its start where its writer changes it meanwhile.
   let next = from;
@@ -32,9 +32,9 @@ export async function printWhole(
     await print(run, record);
   };
   const { damage } = await verifyLog(directory, { visit, signal: run.signal });
-  for (const { message } of damage) {
-    if (run.json) await run.out.json({ damage: message });
-    else await run.out.line(run.style("red", `damage: ${message}`));
+  for (const place of damage) {
+    if (run.json) await run.out.json({ damage: place.message });
+    else await run.out.line(run.style("red", `damage: ${showDamage(place)}`));
   }
   return damage.length === 0 ? exitCode.fine : exitCode.damage;
 }

@@ -138,5 +138,8 @@ function outOfRange(reachable: ReachableRange | undefined, target: ResolvedTarge
 function describe(target: ResolvedTarget): string {
   if (target.kind === "offset") return `at offset ${target.offset}`;
   if (target.kind === "mark") return `at mark ${show(target.name)}`;
-  return `at time ${target.time}`;
+  const date = new Date(target.time);
+  // Whole numbers reach further than dates do.
+  const shown = Number.isNaN(date.getTime()) ? "" : ` (${date.toISOString()})`;
+  return `at time ${target.time}${shown}`;
 }

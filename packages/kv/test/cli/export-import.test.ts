@@ -40,6 +40,14 @@ async function large(): Promise<string> {
   return database.directory;
 }
 
+/** A closed database with a key. */
+async function closed(): Promise<string> {
+  const database = await openDatabase(freshPath());
+  await database.put("key", 1);
+  await database.close();
+  return database.directory;
+}
+
 function keyOf(i: number): string {
   return `key ${String(i).padStart(6, "0")}`;
 }
@@ -306,4 +314,18 @@ test("imports only where it was told to: into a database that is there, or an em
   const full = await tidemark(args);
   expect(full.code).toBe(2);
   expect(full.stderr).toContain("the database has 1 key");
+});
+
+test("paths that cannot be read or written are told apart, without hints at databases", async () => {
+  const [directory, elsewhere] = [await closed(), temporaryDirectory()];
+  const [input, nowhere, folder] = await Promise.all([
+    tidemark(["import", directory, "nothing.jsonl"]),
+    tidemark(["export", directory, "--output", join(elsewhere, "none", "file")]),
+    tidemark(["export", directory, "--output", elsewhere]),
+  ]);
+  expect(input).toMatchObject({ code: 3, stderr: "error: there is no file nothing.jsonl\n" });
+  const see = "see: tidemark export --help\n";
+  const told = `error: there is no directory ${join(elsewhere, "none")} to write to\n${see}`;
+  expect(nowhere).toMatchObject({ code: 2, stderr: told });
+  expect(folder).toMatchObject({ code: 2, stderr: `error: ${elsewhere} is no file\n${see}` });
 });

@@ -1,10 +1,18 @@
 // The frame of the command line: help, usage, exit codes, errors, colours, terminals and endings.
 
-import { mkdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, test } from "vitest";
 import { freshPath, openDatabase, temporaryDirectory } from "../fixture.js";
-import { inTerminal, terminalRefusal, tidemark } from "./tidemark.js";
+import {
+  inTerminal,
+  outcomeOf,
+  PROGRAM,
+  startTidemark,
+  terminalRefusal,
+  tidemark,
+} from "./tidemark.js";
 
 let noTerminal: string | undefined;
 
@@ -51,6 +59,19 @@ describe("usage", () => {
     );
   });
 
+  test("help on what is no command says so, and an empty path is none", async () => {
+    const [help, empty, destination] = await Promise.all([
+      tidemark(["help", "inof"]),
+      tidemark(["info", ""]),
+      tidemark(["backup", "x", ""]),
+    ]);
+    expect([help, empty, destination]).toEqual([
+      { stdout: "", stderr: expect.stringContaining("unknown command 'inof'"), code: 2 },
+      { stdout: "", stderr: expect.stringContaining("an empty text is no directory"), code: 2 },
+      { stdout: "", stderr: expect.stringContaining("an empty text is no destination"), code: 2 },
+    ]);
+  });
+
   test.each([
     [["get", "x"], /missing required argument 'key'/],
     [["get", "x", "k", "--ofset", "1"], /unknown option '--ofset'\n\(Did you mean --offset\?\)/],
@@ -75,6 +96,29 @@ describe("usage", () => {
         hint: expect.stringContaining("DATABASE"),
       },
     });
+  });
+});
+
+describe("an output that takes nothing", () => {
+  const run = (output: string, ...args: string[]) => {
+    const command = `'${process.execPath}' '${PROGRAM}' ${args.join(" ")} ${output}`;
+    const { status, stderr } = spawnSync("sh", ["-c", command], { encoding: "utf8" });
+    return { status, stderr };
+  };
+
+  test("ends even help, with what is the matter", (context) => {
+    if (!existsSync("/dev/full"))
+      return context.skip("there is no device here that is always full");
+    const full = { status: 4, stderr: expect.stringContaining("ENOSPC: no space left on device") };
+    expect(run("> /dev/full", "--help")).toEqual(full);
+    expect(run("> /dev/full", "--version")).toEqual(full);
+    expect(run("2> /dev/full", "info", "/nowhere")).toEqual({ status: 3, stderr: "" });
+  });
+
+  test("ends help without a word where nobody reads it", async () => {
+    const child = startTidemark(["help", "get"]);
+    child.stdout.destroy();
+    expect(await outcomeOf(child)).toMatchObject({ stderr: "", code: 141 });
   });
 });
 

@@ -1,7 +1,7 @@
 // The commands that read: what they print, of databases and logs, sound and damaged, beside a live writer too.
 
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Log } from "@tidemark/wal";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -136,6 +136,12 @@ describe("a database", () => {
     [["at", "--offset", "1", "got", "k"], 2, 'there is no read "got"'],
     [["dump", "--offset", "3", "--offset", "1"], 2, "the second target lies before the first"],
     [["dump", "--as", "bytes"], 2, "Allowed choices are records, batches, headers"],
+    [
+      ["at", "--time", "2099-01-01T00:00Z"],
+      3,
+      "no state at time 4070908800000 (2099-01-01T00:00:00.000Z)",
+    ],
+    [["at", "--time", "8640000000000001"], 3, "no state at time 8640000000000001: commits 0"],
     [["history", "k", "--mark", "none"], 3, 'no state at mark "none"'],
   ])("%j is refused", async ([command = "", ...rest], exit, message) => {
     const directory = await closedLedger();
@@ -212,6 +218,25 @@ describe("damage", () => {
     expect(found.at(-1)).toEqual({ damage: expect.stringContaining("damaged batch") });
     expect(headers.stdout).toContain("unreadable, ");
   });
+});
+
+test("a database that lacks a part is damaged, whichever command looks, and verify is named", async () => {
+  const [headless, logless] = [await closedLedger(), await closedLedger()];
+  rmSync(join(headless, "DATABASE"));
+  rmSync(join(logless, "log"), { recursive: true });
+  const runs = [
+    ...["dump", "marks", "export"].map((command) => [command, headless]),
+    ["tail", headless, "--limit", "1"],
+    ["dump", logless, "--as", "headers"],
+    ["dump", logless, "--past-damage"],
+  ];
+  const outcomes = await Promise.all(runs.map((args) => tidemark(args)));
+  for (const { stderr, code } of outcomes) {
+    expect({ stderr, code }).toEqual({
+      stderr: expect.stringContaining("tidemark verify"),
+      code: 1,
+    });
+  }
 });
 
 test("nothing on disk changes, at rest and beside a live writer", async () => {

@@ -4,12 +4,11 @@ import { Log, nodeFileSystem } from "@tidemark/wal";
 import { type Command, Option } from "commander";
 import { byteKeys, type Key, type KeyCodec, stringKeys } from "../../arguments/keys.js";
 import type { Target } from "../../arguments/target.js";
-import { logDirectory } from "../../formats/layout.js";
 import { openExisting } from "../../open-database.js";
 import { Pace } from "../../pace.js";
 import { operationsOf } from "../../past/changes.js";
 import { printCommit } from "../commits.js";
-import { type Found, findIn } from "../directory.js";
+import { type Found, findIn, findLog, identityOf } from "../directory.js";
 import { examples } from "../examples.js";
 import { type ExitCode, exitCode } from "../exit-codes.js";
 import { printBatches, printHeaders } from "../headers.js";
@@ -53,17 +52,14 @@ export function define(command: Command): Action {
       return await printRecords(run, found, span, keyFormat());
     }
     const offsets = await offsetsOf(run, found, span);
-    if (as === "batches") return await printBatches(run, pathOfLog(found), offsets);
-    if (as === "headers") return await printHeaders(run, pathOfLog(found), offsets);
+    const log = await findLog(found);
+    if (as === "batches") return await printBatches(run, log, offsets);
+    if (as === "headers") return await printHeaders(run, log, offsets);
     return await printWhole(run, found, offsets, keyFormat());
   };
 }
 
 type Targets = readonly [Target | undefined, Target | undefined];
-
-function pathOfLog({ kind, directory }: Found): string {
-  return kind === "log" ? directory : logDirectory(directory);
-}
 
 /** Offsets need nothing of a log that may be damaged; other targets have to be looked for in it. */
 async function offsetsOf(run: Run, found: Found, targets: Targets): Promise<Span> {
@@ -81,6 +77,7 @@ async function offsetsOf(run: Run, found: Found, targets: Targets): Promise<Span
 type Opened = Awaited<ReturnType<typeof openExisting>> | { readonly log: Log };
 
 async function withLog<T>(found: Found, use: (opened: Opened) => Promise<T>): Promise<T> {
+  if (found.kind === "database") await identityOf(found.directory);
   const opened: Opened =
     found.kind === "log"
       ? { log: await Log.open(found.directory, { readOnly: true }) }

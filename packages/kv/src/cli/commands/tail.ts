@@ -7,7 +7,7 @@ import type { Target } from "../../arguments/target.js";
 import { openExisting } from "../../open-database.js";
 import { followChanges } from "../../past/changes.js";
 import { printCommit } from "../commits.js";
-import { findIn } from "../directory.js";
+import { findIn, identityOf } from "../directory.js";
 import { examples } from "../examples.js";
 import { exitCode } from "../exit-codes.js";
 import { addKeyFormat, type KeyFormat, readCount } from "../key-notation.js";
@@ -65,6 +65,7 @@ async function tailDatabase(
   { target, last, limit }: Wanted,
   format: KeyFormat,
 ): Promise<void> {
+  await identityOf(directory);
   const { source, log } = await openExisting(directory, nodeFileSystem, Date.now);
   try {
     const { signal } = run;
