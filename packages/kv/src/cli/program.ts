@@ -5,6 +5,7 @@
 
 import { createRequire } from "node:module";
 import { Command, CommanderError } from "commander";
+import { watchForEnd, watchOutput } from "./end-of-run.js";
 import { Ended, endings, exitCode } from "./exit-codes.js";
 import { type Failure, type Ran, StoppedError, UsageError, usageFailure } from "./failure.js";
 import type { Action, Run } from "./run.js";
@@ -245,26 +246,6 @@ async function perform(action: Action, command: Command, ending: AbortController
 function isWorthTelling(error: unknown): boolean {
   if (!(error instanceof StoppedError)) return false;
   return !(error.cause instanceof Ended && error.cause.exitCode === endings.SIGPIPE);
-}
-
-/** Ends a run that cannot print. That errors cannot be printed is told by the exit code alone. */
-function watchOutput(ending: AbortController): void {
-  process.stdout.on("error", (error: Error & { code?: string }) => {
-    ending.abort(error.code === "EPIPE" ? new Ended("SIGPIPE") : error);
-  });
-  process.stderr.on("error", () => undefined);
-}
-
-/** Ends a run by signal, once; the second time at once, for work that does not look. */
-function watchForEnd(ending: AbortController): () => void {
-  const end = (name: "SIGINT" | "SIGTERM") => {
-    if (ending.signal.aborted) process.exit(endings[name]);
-    ending.abort(new Ended(name));
-  };
-  process.on("SIGINT", end).on("SIGTERM", end);
-  return () => {
-    process.off("SIGINT", end).off("SIGTERM", end);
-  };
 }
 
 /** Says what went wrong on standard error, as JSON where results are; resolves with the exit code. */
