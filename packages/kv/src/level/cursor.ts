@@ -33,8 +33,10 @@ export function steps<S, T>(items: Iterator<S>, pick: (item: S) => T): Step<T> {
 /** Items that are read at a time, before others get their turn. */
 const SLICE_COUNT = 1000;
 
+const nothing = () => undefined;
+
 export class Cursor<T> {
-  readonly #read: (range: Range<LevelKey>) => Step<T>;
+  #read: (range: Range<LevelKey>) => Step<T>;
   readonly #bounds: KeyBounds<LevelKey>;
   readonly #reverse: boolean;
   readonly #signal: AbortSignal | undefined;
@@ -63,11 +65,17 @@ export class Cursor<T> {
     try {
       const { gte, lt } = intervalOf(this.#bounds, levelKeys);
       const key = levelKeys.encode(target);
-      if (key < gte || (lt !== undefined && key >= lt)) this.#step = () => undefined;
+      if (key < gte || (lt !== undefined && key >= lt)) this.#step = nothing;
       else this.#step = this.#begin({ ...this.#bounds, [this.#reverse ? "lte" : "gte"]: target });
     } catch (error) {
       throw levelError(error);
     }
+  }
+
+  /** Lets go of the state that it reads, whoever keeps the iterator: there is nothing more. */
+  close(): void {
+    this.#read = () => nothing;
+    this.#step = nothing;
   }
 
   #next(): T | undefined {

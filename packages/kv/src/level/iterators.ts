@@ -48,6 +48,11 @@ export class EntryIterator extends AbstractIterator<object, LevelKey, LevelValue
   _seek(target: LevelKey): void {
     this.#cursor.seek(target);
   }
+
+  _close(): Promise<void> {
+    this.#cursor.close();
+    return Promise.resolve();
+  }
 }
 
 export class KeyIterator extends AbstractKeyIterator<object, LevelKey> {
@@ -73,6 +78,11 @@ export class KeyIterator extends AbstractKeyIterator<object, LevelKey> {
   _seek(target: LevelKey): void {
     this.#cursor.seek(target);
   }
+
+  _close(): Promise<void> {
+    this.#cursor.close();
+    return Promise.resolve();
+  }
 }
 
 export class ValueIterator extends AbstractValueIterator<object, LevelKey, LevelValue> {
@@ -97,6 +107,11 @@ export class ValueIterator extends AbstractValueIterator<object, LevelKey, Level
 
   _seek(target: LevelKey): void {
     this.#cursor.seek(target);
+  }
+
+  _close(): Promise<void> {
+    this.#cursor.close();
+    return Promise.resolve();
   }
 }
 

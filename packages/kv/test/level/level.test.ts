@@ -1,6 +1,9 @@
 // TidemarkLevel beyond what abstract-level's own suite asks: what it keeps where, how it fails, going back, and what
 // survives.
 
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { Database, DatabaseError, databaseChannels } from "@tidemark/kv";
 import { SimulatedDisk } from "@tidemark/wal/testing";
 import { MemoryLevel } from "memory-level";
@@ -8,6 +11,10 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import { FaultyDisk } from "../faulty-disk.js";
 import { freshPath } from "../fixture.js";
 import { failing, failingToOpen, levelAt, openLevel } from "./fixture.js";
+
+setFlagsFromString("--expose-gc");
+// Bun has no V8 to set flags of, and a collector that keeps what might be referred to.
+const collect: (() => void) | undefined = "Bun" in globalThis ? undefined : runInNewContext("gc");
 
 test("it supports what classic-level and memory-level do together", async () => {
   expect((await openLevel()).supports).toMatchObject({
@@ -354,6 +361,28 @@ describe("iterators", () => {
     expect(await level.keys({ limit: 2500 }).all()).toEqual(keys.slice(0, 2500));
     expect(await level.keys().nextv(2001)).toEqual(keys.slice(0, 2001));
   });
+
+  test.skipIf(collect === undefined)(
+    "closed ones keep nothing alive, though they are kept themselves",
+    async () => {
+      const { level } = await filled(10);
+      const { database } = level;
+      const views: WeakRef<object>[] = [];
+      const take = database.snapshot.bind(database);
+      database.snapshot = () => {
+        const view = take();
+        views.push(new WeakRef(view));
+        return view;
+      };
+      const iterators = [level.iterator(), level.keys(), level.values(), level.keys()];
+      for (const iterator of iterators.slice(0, 3)) expect(await iterator.next()).toBeDefined();
+      for (const iterator of iterators) await iterator.close();
+      // References that are weak hold until the turn ends.
+      await nextTurn();
+      collect?.();
+      expect(views.map((view) => view.deref())).toEqual(iterators.map(() => undefined));
+    },
+  );
 
   test("they show what was there when they were made, also after seeking", async () => {
     const { level } = await filled(4);
