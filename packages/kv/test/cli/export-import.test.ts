@@ -99,6 +99,17 @@ test("what a live database has comes through a pipe as it was, with its expiry t
   expect(same.getEntry("lease")?.expiry).toBe(database.getEntry("lease")?.expiry);
 });
 
+test("what is there already writes nothing, values that are not equal to themselves among it", async () => {
+  const directory = freshPath();
+  const values = ['{"$number":"NaN"}', '[{"$date":null}]', '{"$map":[[{"$date":null},1]]}', "{}"];
+  const input = values.map((value, i) => `{"key":"${i}","value":${value}}`).join("\n");
+  const args = ["import", directory, "--create", "string", "--json"];
+  const first = await tidemark(args, { input });
+  const again = await tidemark(args, { input });
+  expect(JSON.parse(first.stdout)).toMatchObject({ written: 4, unchanged: 0 });
+  expect(JSON.parse(again.stdout)).toMatchObject({ written: 0, unchanged: 4, offset: 0 });
+});
+
 test("the lines of the documents are read, and written as they are there", async () => {
   const page = fileURLToPath(new URL("../../../../docs/exports.md", import.meta.url));
   const [, block = ""] = /```jsonl\n([^`]+)```/.exec(readFileSync(page, "utf8")) ?? [];
