@@ -193,6 +193,7 @@ describe("damage", () => {
     expect(map[1]).toMatch(/^ {2}00000002\.log {2}\[!+#+\] .* damaged at byte 64$/);
     expect(shown.stdout).toContain("damage: log: damaged batch");
     expect(shown.stdout).toMatch(/\n {4}commit \d+ cannot be read; the files make the states of/);
+    expect(shown.stdout).toContain("commits whose states the files make: ");
     expect(shown.stdout).toContain(`is lost by that: tidemark repair ${directory}\n`);
     const report = JSON.parse(told.stdout);
     expect(report.log.segments[1].damaged).toEqual([{ from: 64, to: expect.any(Number) }]);

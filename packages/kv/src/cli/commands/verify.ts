@@ -85,7 +85,9 @@ async function printDatabase(
   await printDamage(run, damage);
   for (const { file, message } of remarks) await run.out.line(`remark: ${file}: ${message}`);
   const ranges = reachable.map(({ first, last }) => `${first} to ${last}`);
-  await run.out.line(`commits that can be reached: ${ranges.join(" and ") || "none"}`);
+  // What is damaged may not open before a repair, whatever there is in it.
+  const label = report.ok ? "commits that can be reached" : "commits whose states the files make";
+  await run.out.line(`${label}: ${ranges.join(" and ") || "none"}`);
   await printEnd(run, directory, report);
 }
 
