@@ -89,8 +89,10 @@ export const runtimes = {
         says: "Limits on the memory of threads have no effect",
       },
       {
-        tests: /values.test.ts: .* errors keep|value-notation.test.ts: .* errors$/,
-        says: "A stored `Error` keeps the properties `line` and `column` that Bun gives it",
+        // The second one by chance.
+        tests:
+          /values.test.ts: .* (errors keep|any value reads)|value-notation.test.ts: .* errors$/,
+        says: "A stored `Error` keeps the properties `line` and `column` that Bun gives it; and Bun's own comparison takes equal Maps for different where two of their keys look alike",
       },
       {
         tests: /committer.test.ts: the thread runs nothing that the program was told to run first/,
@@ -119,8 +121,13 @@ export const runtimes = {
         says: "A thread is said to be online only once it has done much, so that killing it then is not tested",
       },
       {
-        tests: /mapping.test.ts: without addons|backup.test.ts: what a killed process leaves/,
-        says: "`--eval` takes no module, so that what two tests start so is not tested",
+        tests:
+          /mapping.test.ts: without addons|backup.test.ts: what a killed process leaves|(export-import.test.ts: a closed pipe|an output that takes nothing)/,
+        says: "`--eval` takes no module, and what a shell starts is not told to run its script, so that what four tests start so is not tested",
+      },
+      {
+        tests: /cli\/.*(Ctrl-C|cut off anywhere)/,
+        says: "Of a child that was sent a signal it is said that the signal ended it, whatever it ended with, so that what the command line ends with after Ctrl-C is not tested",
       },
       {
         tests: /node-file-system.test.ts: an open file fault 42: a short write/,
