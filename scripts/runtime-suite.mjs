@@ -11,6 +11,9 @@ import { bins, root } from "./tools.mjs";
 // What is done by chance for as long as there is time does not depend on the version of Node.js.
 const SHORT = { CRASH_SECONDS: "1", FUZZ_SECONDS: "2", KILLS_SECONDS: "2" };
 
+/** And these have their effort in the simulated disk and in tools of this repository, the same on each version. */
+const LEFT_OUT = ["packages/*/test/crash/**", "test/torture.test.ts", "test/fuzz/**"];
+
 /**
  * @typedef {{ status: string, fullName: string }} TestReport
  * @typedef {{ name: string, status: string, message: string, assertionResults: TestReport[] }} FileReport
@@ -73,7 +76,9 @@ export function testOn(name, { short = false, filters = [] } = {}) {
     const report = join(folder, "report.json");
     const reporters = ["--reporter=dot", "--reporter=json", `--outputFile.json=${report}`];
     const tests = [...(filters.length > 0 ? filters : runtime.tests)];
-    if (runtime.without !== undefined) tests.push("--exclude", runtime.without);
+    const without = runtime.without === undefined ? [] : [runtime.without];
+    if (short) without.push(...LEFT_OUT);
+    for (const files of without) tests.push("--exclude", files);
     if (runtime.timeoutMs !== undefined) tests.push(`--testTimeout=${runtime.timeoutMs}`);
     const { status } = spawnSync(
       program,

@@ -1,6 +1,6 @@
 // `npm run runtimes`: sets up, then runs the tests on each of the runtimes of runtime-list.mjs.
 //   npm run runtimes -- --only node26 --only bun     these alone
-//   npm run runtimes -- --short                      what is done by chance for as long as there is time is kept short
+//   npm run runtimes -- --short                      as in CI: without exploring crashes and fuzzing
 //   npm run runtimes -- --only deno keyv             only the files whose path has this in it
 
 import { parseArgs } from "node:util";
