@@ -1,6 +1,6 @@
 // The file that an export goes to. Invariant: under its name there is nothing, what was there before, or the whole. Until then it has a
-// name of its own, under which it stays to be gone on with when the export was cut off; but for a full disk, on which it
-// is removed, since what lives there needs the room.
+// name of its own, under which it stays to be gone on with when the export was cut off. It is removed where the disk is full, since
+// what lives there needs the room, and after a sync that failed: what that has lost no later sync would write, nor tell of.
 
 import { dirname, resolve } from "node:path";
 import { type File, type FileSystem, FileSystemError, writeFully } from "@tidemark/wal";
@@ -30,6 +30,7 @@ export class ExportFile {
   #position: number;
   #lines: string[] = [];
   #length = 0;
+  #syncFailed = false;
 
   private constructor(fileSystem: FileSystem, path: string, file: File, position: number) {
     this.#fileSystem = fileSystem;
@@ -85,7 +86,7 @@ export class ExportFile {
   /** Puts the whole under its name; durable when it resolves, with its size in bytes. */
   async publish(): Promise<number> {
     await this.#flush();
-    await this.#file.sync();
+    await this.#sync();
     await this.#fileSystem.rename(this.unfinished, this.path);
     try {
       // Until this sync a crash can bring back the name of what is unfinished.
@@ -103,11 +104,20 @@ export class ExportFile {
   async leave(error: unknown): Promise<string | undefined> {
     const isFull = isFileSystemError(error, "ENOSPC") || isFileSystemError(error, "EDQUOT");
     if (!isFull) await this.#flush().catch(() => undefined);
-    const isWorthKeeping = !isFull && this.#position > 0;
+    const isWorthKeeping = !isFull && !this.#syncFailed && this.#position > 0;
     // Removed while it is locked, so that nobody goes on with it.
     if (!isWorthKeeping) await unlinkIfThere(this.#fileSystem, this.unfinished);
     await this.#file.close();
     return isWorthKeeping ? this.unfinished : undefined;
+  }
+
+  async #sync(): Promise<void> {
+    try {
+      await this.#file.sync();
+    } catch (error) {
+      this.#syncFailed = true;
+      throw error;
+    }
   }
 
   async #flush(): Promise<void> {
