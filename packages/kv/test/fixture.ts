@@ -2,6 +2,7 @@
 
 import {
   cpSync,
+  existsSync,
   lstatSync,
   mkdtempSync,
   readdirSync,
@@ -91,11 +92,17 @@ export function contents(reading: Reading<unknown, string> | View): [string, unk
   return [...reading.entries()];
 }
 
-/** A copy of a directory as it is now. */
-export function copyOf(directory: string): string {
+/** A copy of a directory as it is now; taken anew where what is done in the background renames a file while it is copied. */
+export function copyOf(directory: string, attempts = 20): string {
   const copy = join(temporaryDirectory(), "copy");
-  cpSync(directory, copy, { recursive: true });
-  return copy;
+  try {
+    cpSync(directory, copy, { recursive: true });
+    return copy;
+  } catch (error) {
+    const isGone = error instanceof Error && "code" in error && error.code === "ENOENT";
+    if (!isGone || attempts === 1 || !existsSync(directory)) throw error;
+    return copyOf(directory, attempts - 1);
+  }
 }
 
 /** No process has it: above what any system gives out. */
