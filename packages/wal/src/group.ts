@@ -71,6 +71,11 @@ export class Group {
     return this.#length - this.#writtenLength;
   }
 
+  /** Appends that it has taken, acknowledged or not. */
+  get appends(): number {
+    return this.#waiters.length;
+  }
+
   /** Records that wait to be written. */
   get waitingRecords(): number {
     let records = 0;

@@ -238,9 +238,10 @@ export class Writer {
       return;
     }
     try {
-      // Also where it is done already: what the acknowledgements set off is in the queue of promises by now, and comes first.
-      const working = this.#work(item) ?? DONE;
-      working.then(this.#next, (error: unknown) => this.#recover(item, error));
+      const working = this.#work(item);
+      // Where it is done already, what the acknowledgements set off is in the queue of promises by now, and comes first.
+      if (working === undefined) void DONE.then(this.#next);
+      else working.then(this.#next, (error: unknown) => this.#recover(item, error));
     } catch (error) {
       this.#recover(item, error);
     }
@@ -250,14 +251,26 @@ export class Writer {
     this.#failed(item, error).then(this.#next, this.#next);
   }
 
-  // What an acknowledgement sets off appends again: the next group begins after it. Promises that follow from it have all
-  // been settled at the next tick. Where syncs are waited for, a turn of the event loop more brings more into one.
+  // What an acknowledgement sets off appends again: the next group begins once as many wait as were acknowledged. If not
+  // now, promises that follow from it have all been settled at the next tick. Where syncs are waited for, a turn of the
+  // event loop more brings more into one.
   readonly #next = (): void => {
-    const soon = this.#atWork?.durable === false;
+    const done = this.#atWork;
     this.#atWork = undefined;
-    if (soon && this.#hasTicks()) process.nextTick(this.#step);
+    if (done === undefined || !(done.durable || this.#hasTicks())) setImmediate(this.#turned);
+    else if (this.#areBack(done)) this.#step();
+    else process.nextTick(this.#ticked, done);
+  };
+
+  readonly #ticked = (done: Group): void => {
+    if (!done.durable || this.#areBack(done)) this.#step();
     else setImmediate(this.#turned);
   };
+
+  #areBack(done: Group): boolean {
+    const next = this.#queue[0];
+    return done.appends > 0 && next instanceof Group && next.appends >= done.appends;
+  }
 
   /** Looks at the time at one tick in eight: that costs a fiftieth of a small write. */
   #hasTicks(): boolean {

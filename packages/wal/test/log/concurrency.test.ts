@@ -149,6 +149,21 @@ describe("thousands of appends in flight", () => {
   });
 });
 
+test.each(["commit", "os"] as const)(
+  "once as many wait as were acknowledged, the next group begins without a turn of the event loop: durability %s",
+  async (durability) => {
+    const fileSystem = new FaultyFileSystem();
+    const log = await openLog(temporaryDirectory(), { fileSystem, durability });
+    const groups = () => fileSystem.count({ call: "write", file: /^00000001\.log$/ });
+    await log.append(payloadOf(0));
+    const before = groups();
+    const turn = setImmediate().then(groups);
+    const appended = [log.append(payloadOf(1)), log.append(payloadOf(2))];
+    expect(await turn).toBe(before + 1);
+    expect(await Promise.all(appended)).toEqual([1, 2]);
+  },
+);
+
 test("appends that wait together share batches of 8 KiB, and a batch of the caller's is one of its own", async () => {
   const directory = temporaryDirectory();
   const log = await openLog(directory, { segmentBytes: 2 ** 20, clock: () => 1_000_000 });
