@@ -86,6 +86,8 @@ export class Database<V = unknown, K extends Key = string>
     this.recovery = opened.recovery;
     this.#opened = opened;
     this.#options = options;
+    // A state that is replaced again and again would never have a whole one.
+    if (!options.readOnly) opened.state.useIndex();
     this.#present = new Present(opened.state, opened.log, opened.endOffset, opened.marks);
     this.#readPoint = { state: opened.state, keys, clock: () => this.#now() };
     this.#commits = new Commits(this.#readPoint, this.#present);

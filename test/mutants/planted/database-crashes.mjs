@@ -113,8 +113,8 @@ export const databaseCrashes = [
     file: "packages/kv/src/state/state.ts",
     edits: [
       [
-        'if (operation.kind === "delete") return items.delete(prefix);',
-        'if (operation.kind === "delete") {\n      items.delete(prefix);\n      return undefined;\n    }',
+        'if (operation.kind === "delete") return this.#delete(prefix);',
+        'if (operation.kind === "delete") {\n      this.#delete(prefix);\n      return undefined;\n    }',
       ],
     ],
     tests: [faults("fault 67:")],

@@ -111,4 +111,32 @@ export const database = [
     ],
     tests: [kv("power-cut", "fault 40:")],
   },
+  {
+    name: "index-misses-puts",
+    breaks: "a key that is put again is found with what it had before",
+    file: "packages/kv/src/state/state.ts",
+    edits: [["    this.#index?.put(prefix, text);\n", ""]],
+    tests: [kv("key-index", "tells of each key what one without does")],
+  },
+  {
+    name: "index-keeps-ranges",
+    breaks: "a key is found after its range was deleted",
+    file: "packages/kv/src/state/state.ts",
+    edits: [["      this.#index?.clear(items, interval);\n", ""]],
+    tests: [kv("key-index", "tells of each key what one without does")],
+  },
+  {
+    name: "index-not-undone",
+    breaks: "keys are not found once the log has rejected the deletion of their range",
+    file: "packages/kv/src/state/state.ts",
+    edits: [["this.become(previous)", "this.#items = previous.#items"]],
+    tests: [kv("key-index", "once the deletion of a range is undone")],
+  },
+  {
+    name: "index-hole-closed-wrongly",
+    breaks: "a key is not found once another one with a like hash is deleted",
+    file: "packages/kv/src/state/index-shard.ts",
+    edits: [["< ((slot - hole) & MASK)", "< 0"]],
+    tests: [kv("key-index", "finds every key while it is filled")],
+  },
 ];

@@ -39,7 +39,7 @@ export function prefixOf(key: string): string {
 }
 
 /** Length of the prefix that a text begins with. */
-function prefixLength(text: string): number {
+export function prefixLength(text: string): number {
   let at = text.indexOf(NUL);
   while (text.charCodeAt(at + 1) === AFTER_NUL_CODE) at = text.indexOf(NUL, at + 2);
   return at;

@@ -3,6 +3,7 @@
 
 import type { ResolvedRange } from "../arguments/range.js";
 import type { StateOperation } from "../formats/operations.js";
+import { CoveredIndex } from "./covered-index.js";
 import { hasExpired, type SnapshotEntry } from "./entry.js";
 import { expiryOfText, Item, isLong, itemOf, prefixOf } from "./item.js";
 import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
@@ -20,9 +21,16 @@ export type PreImage = Held<Uint8Array> | State | undefined;
 export class State {
   /** Long values are beside their items. */
   #items: OrderedMap<Uint8Array>;
+  /** Of the state that is there to be read key by key. */
+  #index: CoveredIndex<Uint8Array> | undefined;
 
   constructor(items = new OrderedMap<Uint8Array>(expiryOfText)) {
     this.#items = items;
+  }
+
+  /** Has `get` answered by an index from now on, which takes memory as it fills; forks have none. */
+  useIndex(): void {
+    this.#index ??= new CoveredIndex();
   }
 
   /** A state of its own with the same entries, in constant time. */
@@ -33,18 +41,27 @@ export class State {
   /** Takes over the entries of a state that is of no more use; forks keep what they had. */
   become(state: State): void {
     this.#items = state.#items;
+    this.#index?.reset();
   }
 
   /** What the key has; an entry whose expiry has come counts as gone. The clock is asked only where it matters. */
   get(key: string, clock: Clock): Item | undefined {
     const prefix = prefixOf(key);
-    const text = this.#items.get(prefix);
+    const text = this.#textOf(prefix);
     if (text === undefined) return undefined;
     const { length } = prefix;
     const expiry = expiryOfText(text, length);
     if (expiry !== Number.POSITIVE_INFINITY && expiry <= clock()) return undefined;
     const beside = isLong(text, length) ? this.#items.beside(prefix) : undefined;
     return new Item(text, beside, length);
+  }
+
+  #textOf(prefix: string): string | undefined {
+    const index = this.#index;
+    if (index === undefined) return this.#items.get(prefix);
+    if (index.covers(prefix)) return index.get(prefix);
+    index.extend(this.#items);
+    return this.#items.get(prefix);
   }
 
   /** Count of entries that have not expired. Takes time in proportion to those that have. */
@@ -81,25 +98,37 @@ export class State {
     if (operation.kind === "deleteRange") {
       const previous = this.fork();
       const { gte = "", lt } = operation;
-      items.clear(prefixesOf({ gte, lt }));
+      const interval = prefixesOf({ gte, lt });
+      this.#index?.clear(items, interval);
+      items.clear(interval);
       return previous;
     }
     const prefix = prefixOf(operation.key);
-    if (operation.kind === "delete") return items.delete(prefix);
+    if (operation.kind === "delete") return this.#delete(prefix);
     const { key, value, expiry } = operation;
     const { text, beside } = itemOf({ key, value, offset, time, expiry }, prefix);
-    return items.set(prefix, text, beside);
+    return this.#set(prefix, text, beside);
+  }
+
+  #set(prefix: string, text: string, beside?: Uint8Array): Held<Uint8Array> | undefined {
+    this.#index?.put(prefix, text);
+    return this.#items.set(prefix, text, beside);
+  }
+
+  #delete(prefix: string): Held<Uint8Array> | undefined {
+    this.#index?.delete(prefix);
+    return this.#items.delete(prefix);
   }
 
   /** Undoes an operation; all that came after it has been undone. `previous` is what `apply` returned, and of no more use. */
   revert(operation: StateOperation, previous: PreImage): void {
-    if (previous instanceof State) this.#items = previous.#items;
+    if (previous instanceof State) this.become(previous);
     else if (operation.kind !== "deleteRange") this.#restore(prefixOf(operation.key), previous);
   }
 
   #restore(prefix: string, previous: Held<Uint8Array> | undefined): void {
-    if (previous === undefined) this.#items.delete(prefix);
-    else this.#items.set(prefix, previous.text, previous.beside);
+    if (previous === undefined) this.#delete(prefix);
+    else this.#set(prefix, previous.text, previous.beside);
   }
 
   /**
