@@ -87,7 +87,7 @@ export function encodeBatchHeader(
   writeU32(encoded, 8, fields.bodyLength);
   writeU32(encoded, 12, fields.count);
   writeU64(encoded, 16, fields.firstOffset);
-  writeU32(encoded, 24, fields.time % 2 ** 32);
+  writeU32(encoded, 24, fields.time >>> 0);
   writeU16(encoded, 28, Math.floor(fields.time / 2 ** 32));
   writeU16(encoded, 30, 0);
   writeU64(encoded, 32, fields.durableOffset);

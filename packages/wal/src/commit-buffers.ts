@@ -12,10 +12,10 @@ export class CommitBuffers implements BufferPool {
   readonly #free: Uint8Array[] = [];
 
   take(lengthMin: number): Uint8Array {
-    const last = this.#free[this.#free.length - 1];
-    if (last !== undefined && last.length >= lengthMin) {
-      this.#free.pop();
-      return last;
+    const last = this.#free.pop();
+    if (last !== undefined) {
+      if (last.length >= lengthMin) return last;
+      this.#free.push(last);
     }
     const found = this.#free.findIndex(({ length }) => length >= lengthMin);
     const [buffer] = found === -1 ? [] : this.#free.splice(found, 1);

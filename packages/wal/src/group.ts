@@ -16,8 +16,6 @@ export interface PendingBatch {
   count: number;
   readonly firstOffset: number;
   readonly time: number;
-  /** Of its own: nothing may join it, and all of it is written or nothing. */
-  readonly whole: boolean;
   /** Of its header; 0 until it is sealed. */
   checksum: number;
 }
@@ -53,6 +51,8 @@ export class Group {
   #bytes: Uint8Array;
   #length = 0;
   #batches: PendingBatch[] = [];
+  /** The last batch, if others may join it. */
+  #shared: PendingBatch | undefined;
   #written = 0;
   #writtenLength = 0;
   readonly #waiters: Waiter[] = [];
@@ -91,15 +91,14 @@ export class Group {
   /** Copies one payload; it may share a batch with others of the same time. Where that throws, nothing was taken. */
   add(payload: Uint8Array, offset: number, time: number): void {
     const recordLength = RECORD_PREFIX_LENGTH + payload.length;
-    const last = this.#batches[this.#batches.length - 1];
+    const shared = this.#shared;
     const joins =
-      last !== undefined &&
-      !last.whole &&
-      last.time === time &&
-      last.bodyLength + recordLength <= SHARED_BODY_BYTES_MAX;
+      shared !== undefined &&
+      shared.time === time &&
+      shared.bodyLength + recordLength <= SHARED_BODY_BYTES_MAX;
     this.#reserve(BATCH_HEADER_LENGTH + recordLength);
     const end = this.#put(payload, this.#length + (joins ? 0 : BATCH_HEADER_LENGTH));
-    const batch = joins ? last : this.#begin(offset, time, false);
+    const batch = joins ? shared : this.#begin(offset, time, false);
     this.#length = end;
     batch.bodyLength += recordLength;
     batch.count += 1;
@@ -142,11 +141,13 @@ export class Group {
     this.#syncs.push({ resolve, reject });
   }
 
+  /** `whole`: nothing may join it, and all of it is written or nothing. */
   #begin(firstOffset: number, time: number, whole: boolean): PendingBatch {
     const at = this.#length;
-    const batch = { at, bodyLength: 0, count: 0, firstOffset, time, whole, checksum: 0 };
+    const batch = { at, bodyLength: 0, count: 0, firstOffset, time, checksum: 0 };
     this.#length += BATCH_HEADER_LENGTH;
     this.#batches.push(batch);
+    this.#shared = whole ? undefined : batch;
     return batch;
   }
 
@@ -174,6 +175,7 @@ export class Group {
 
   /** The batches, from the next one on, that take at most `lengthMax` bytes and are no later than `timeMax`: at least one. */
   take(lengthMax: number, timeMax: number): PendingBatch[] {
+    if (this.#written === 0 && this.#batches.length === 1) return this.#batches;
     let end = this.#written;
     let length = 0;
     for (let batch = this.#batches[end]; batch !== undefined; batch = this.#batches[end]) {

@@ -20,7 +20,7 @@ import { FileSystemError } from "../file-system.js";
 import { tryKernelLock } from "./kernel-lock.js";
 import { mapFile } from "./mapping.js";
 import type { SystemError } from "./system-call.js";
-import { attempt, errorCode, settle } from "./system-call.js";
+import { attempt, errorCode, failure, settle } from "./system-call.js";
 
 // Linux moves at most 2 GiB less a page with one call, and Node counts lengths in 32 bits.
 const TRANSFER_BYTES_MAX = 1 << 30;
@@ -65,7 +65,11 @@ export class NodeFile implements File {
   writeSync(bytes: Uint8Array, position: number): number {
     const fd = this.#open("write");
     const length = Math.min(bytes.length, TRANSFER_BYTES_MAX);
-    return attempt("write", this.path, () => writeSync(fd, bytes, 0, length, position));
+    try {
+      return writeSync(fd, bytes, 0, length, position);
+    } catch (cause) {
+      throw failure("write", this.path, cause);
+    }
   }
 
   datasync(): Promise<void> {
