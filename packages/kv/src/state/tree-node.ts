@@ -70,9 +70,9 @@ export class Leaf<V> {
     this.#beside?.splice(at, count);
   }
 
-  /** Moves the items from an index on into a new leaf. What is the earliest in each is to be told anew. */
+  /** Moves the items from an index on into a new leaf. What is the earliest in each, none before that of both, is to be told anew. */
   split(at: number): Leaf<V> {
-    return new Leaf(this.owner, this.texts.splice(at), this.#beside?.splice(at));
+    return new Leaf(this.owner, this.texts.splice(at), this.#beside?.splice(at), this.earliest);
   }
 
   /** Appends the items of the leaf to the right. */
@@ -115,9 +115,11 @@ function earliestOf(nodes: readonly { readonly earliest: number }[]): number {
   return earliest;
 }
 
-/** What `earliest` of a node has to be. */
+/** What `earliest` of a node has to be; that of a leaf is at most that now. */
 export function earliestIn<V>(node: Node<V>, expiryOf: ExpiryOf): number {
   if (node instanceof Branch) return earliestOf(node.children);
+  // Where none expires, no text is read: most are in no cache.
+  if (node.earliest === Number.POSITIVE_INFINITY) return node.earliest;
   let earliest = Number.POSITIVE_INFINITY;
   for (const text of node.texts) earliest = Math.min(earliest, expiryOf(text));
   return earliest;
