@@ -22,7 +22,7 @@ export interface CommitLog {
   readonly durableOffset: number;
   /** Time in ms that the newest record was given; 0 if there is none. */
   readonly lastTime: number;
-  /** Copies the payload and takes the offset at the call; resolves with the offset once acknowledged. */
+  /** Copies the payload and takes the offset at the call; resolves with the offset once acknowledged, in the order of offsets. */
   append(payload: Uint8Array, options?: { sync?: boolean }): Promise<number>;
   /** Acknowledged records in [from, to), in order. */
   records(range: { from: number; to: number }): Iterable<LogRecord>;

@@ -201,24 +201,21 @@ export class Database<V = unknown, K extends Key = string>
    * `KV_CONFLICT` (its `version` is the one that the key has), `KV_INVALID_KEY`, `KV_VALUE_NOT_STORABLE`, `KV_COMMIT_TOO_LARGE`, `KV_BUSY`, `KV_NO_SPACE`, `KV_FAILED`,
    * `KV_IO`, `KV_READ_ONLY`, `KV_INVALID_ARGUMENT` or `KV_CLOSED`: then the write is not in the database.
    */
-  async put(key: K, value: V, options?: PutOptions): Promise<number> {
-    this.#checkOpen();
-    return await this.#commits.put(key, value, options);
+  put(key: K, value: V, options?: PutOptions): Promise<number> {
+    return this.#write(() => this.#commits.put(key, value, options));
   }
 
   /** Deletes a key. It is a commit even if there is no such key. Resolves and rejects as `put`. */
-  async del(key: K, options?: DelOptions): Promise<number> {
-    this.#checkOpen();
-    return await this.#commits.del(key, options);
+  del(key: K, options?: DelOptions): Promise<number> {
+    return this.#write(() => this.#commits.del(key, options));
   }
 
   /**
    * Deletes all keys within bounds, by default all, in one commit of a few bytes, whatever it deletes. It is a commit even if that
    * is nothing. Resolves and rejects as `put`.
    */
-  async clear(range?: KeyBounds<K>, options?: WriteOptions): Promise<number> {
-    this.#checkOpen();
-    return await this.#commits.clear(range, options);
+  clear(range?: KeyBounds<K>, options?: WriteOptions): Promise<number> {
+    return this.#write(() => this.#commits.clear(range, options));
   }
 
   /**
@@ -226,9 +223,8 @@ export class Database<V = unknown, K extends Key = string>
    * `{ mark: name }`. Resolves with the commit's offset once acknowledged. A name has 1 to 1,024 bytes in UTF-8. Rejects with
    * `KV_MARK_EXISTS` (its `offset` says where) or as `put`.
    */
-  async mark(name: string, options?: WriteOptions): Promise<number> {
-    this.#checkOpen();
-    return await this.#commits.mark(name, options);
+  mark(name: string, options?: WriteOptions): Promise<number> {
+    return this.#write(() => this.#commits.mark(name, options));
   }
 
   /** All marks in the order of their offsets, also those from before what can be gone back to; with those whose commit the log may yet reject. */
@@ -241,12 +237,8 @@ export class Database<V = unknown, K extends Key = string>
    * Several operations in one commit, all or nothing; the last for a key stands. Resolves and rejects as `put`. An
    * empty batch writes nothing: see `transaction`.
    */
-  async batch(
-    operations: readonly BatchOperation<V, K>[],
-    options?: WriteOptions,
-  ): Promise<number> {
-    this.#checkOpen();
-    return await this.#commits.batch(operations, options);
+  batch(operations: readonly BatchOperation<V, K>[], options?: WriteOptions): Promise<number> {
+    return this.#write(() => this.#commits.batch(operations, options));
   }
 
   /**
@@ -462,6 +454,16 @@ export class Database<V = unknown, K extends Key = string>
       await this.#opened.log.close();
     } catch (error) {
       throw databaseError(error);
+    }
+  }
+
+  /** What cannot be written rejects. Not async: that would make one promise more, and a turn of the queue of promises. */
+  #write(write: () => Promise<number>): Promise<number> {
+    try {
+      this.#checkOpen();
+      return write();
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 

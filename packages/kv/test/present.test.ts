@@ -94,4 +94,24 @@ describe("the present", () => {
       Array.from({ length: 10 }, (_, n) => [`k${n}`, String(8_990 + n), 8_990 + n]),
     );
   });
+
+  test("finds out a log that acknowledges another commit than the first that waits", async () => {
+    const { log, present, write } = setUp();
+    log.acknowledgedOffset = 1;
+    const written = write("a", "1");
+    log.acknowledge(1);
+    await expect(written).rejects.toThrow("in the order of their offsets");
+    expect(present.pendingCommits).toBe(1);
+  });
+
+  test("what is seen is acknowledged once its last commit is, and rejected with it", async () => {
+    const { log, present, write } = setUp();
+    const [first, second] = [write("a", "1"), write("b", "2")];
+    const all = present.acknowledged();
+    log.acknowledge(2);
+    expect(await Promise.all([first, second, all])).toEqual([0, 1, 1]);
+    const lost = Promise.allSettled([write("a", "3"), present.acknowledged()]);
+    log.fallBack()();
+    expect((await lost).map(({ status }) => status)).toEqual(["rejected", "rejected"]);
+  });
 });

@@ -124,9 +124,9 @@ export class Present {
   commit(payload: Uint8Array, operations: readonly Operation[], sync: boolean): Promise<number> {
     this.settle();
     const offset = this.#log.endOffset;
-    const acknowledged = this.#log.append(payload, { sync });
+    const acknowledged = this.#log.append(payload, { sync }).then(this.#release, this.#rejected);
     // What the log does not take at the call it rejects; nothing of it is seen.
-    if (this.#log.endOffset === offset) return this.#outcome(acknowledged, offset);
+    if (this.#log.endOffset === offset) return acknowledged;
     assert(offset === this.#endOffset, "the state is that of the log's end when a commit comes");
     const time = this.#log.lastTime;
     const previous = operations.map((operation) => this.#apply(operation, offset, time));
@@ -135,7 +135,7 @@ export class Present {
     this.#endOffset = offset + 1;
     for (const watcher of this.#watchers) watcher(operations);
     this.onChanged(time);
-    return this.#outcome(acknowledged, offset);
+    return acknowledged;
   }
 
   #apply(operation: Operation, offset: number, time: number): PreImage {
@@ -145,37 +145,31 @@ export class Present {
     return undefined;
   }
 
-  async #outcome(acknowledged: Promise<number>, offset: number): Promise<number> {
-    try {
-      const given = await acknowledged;
-      assert(given === offset, "the log gives a commit the offset that it had at the call");
-    } catch (error) {
-      this.settle();
-      throw databaseError(error);
-    }
-    this.#release(offset);
-    return offset;
-  }
+  // These two are made once and not for each commit, which would show among its costs.
 
-  /** A log that has acknowledged a commit never falls back below it. */
-  #release(offset: number): void {
-    let first = this.#pending[this.#pendingFrom];
-    while (first !== undefined && first.offset <= offset) {
-      this.#pendingFrom += 1;
-      this.onAcknowledged(first.bytes);
-      first = this.#pending[this.#pendingFrom];
-    }
+  /** The log has acknowledged a commit, and so never falls back below it. */
+  readonly #release = (offset: number): number => {
+    const first = this.#pending[this.#pendingFrom];
+    assert(first?.offset === offset, "the log acknowledges commits in the order of their offsets");
+    this.#pendingFrom += 1;
+    this.onAcknowledged(first.bytes);
     if (this.#pendingFrom === this.#pending.length || this.#pendingFrom > 4096) {
       this.#pending = this.#pending.slice(this.#pendingFrom);
       this.#pendingFrom = 0;
     }
-  }
+    return offset;
+  };
+
+  readonly #rejected = (error: unknown): never => {
+    this.settle();
+    throw databaseError(error);
+  };
 
   /** Resolves once everything that can be seen now is acknowledged, with the offset of the last commit. */
   async acknowledged(): Promise<number> {
     const offset = this.endOffset - 1;
     const last = this.#pending.at(-1);
-    if (last !== undefined) await this.#outcome(last.acknowledged, last.offset);
+    if (last !== undefined) await last.acknowledged;
     return offset;
   }
 }
