@@ -100,6 +100,32 @@ describe("records that are being read", () => {
   });
 });
 
+describe("an iterator of records", () => {
+  test("gives nothing more once it was left, or has thrown", async () => {
+    const log = await openLog(temporaryDirectory());
+    await appendEach(log, 30);
+    const left = log.records();
+    for (const { offset } of left) if (offset === 3) break;
+    expect([...left]).toEqual([]);
+    const cut = log.records();
+    expect(cut.next().value?.offset).toBe(0);
+    await log.truncateFrom(10);
+    expect((await refusal(() => cut.next())).code).toBe("LOG_TRUNCATED");
+    expect(cut.next()).toEqual({ done: true, value: undefined });
+    const unread = log.records();
+    await log.truncateFrom(5);
+    expect((await refusal(() => unread.next())).code).toBe("LOG_TRUNCATED");
+    expect([...unread]).toEqual([]);
+  });
+
+  test("has what the language gives to iterators", async () => {
+    const log = await openLog(temporaryDirectory());
+    const common = Object.getPrototypeOf(Object.getPrototypeOf([].values()));
+    const own = Object.getPrototypeOf(log.records());
+    expect(Object.getPrototypeOf(own)).toBe(common);
+  });
+});
+
 test("what read returns is the caller's own", async () => {
   const log = await openLog(temporaryDirectory());
   await appendEach(log, 2);
