@@ -195,6 +195,9 @@ class BatchRecords {
   readonly #end: number;
   readonly #time: number;
   readonly #bytes: Uint8Array;
+  // Kept, since asking an array for them is a call into the runtime.
+  readonly #buffer: ArrayBufferLike;
+  readonly #start: number;
   #position: number;
 
   constructor({ header, bytes, at }: ScannedBatch) {
@@ -202,18 +205,18 @@ class BatchRecords {
     this.#end = header.firstOffset + header.count;
     this.#time = header.time;
     this.#bytes = bytes;
+    this.#buffer = bytes.buffer;
+    this.#start = bytes.byteOffset;
     this.#position = at + BATCH_HEADER_LENGTH;
   }
 
   next(): LogRecord | undefined {
     if (this.offset === this.#end) return undefined;
-    const start = this.#position + RECORD_PREFIX_LENGTH;
+    const from = this.#position + RECORD_PREFIX_LENGTH;
     const { offset } = this;
     this.skip();
-    const { buffer, byteOffset } = this.#bytes;
-    const length = this.#position - start;
     // `subarray` costs twice as much.
-    const payload = new Uint8Array(buffer, byteOffset + start, length);
+    const payload = new Uint8Array(this.#buffer, this.#start + from, this.#position - from);
     return { offset, time: this.#time, payload };
   }
 
