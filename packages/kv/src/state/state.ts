@@ -4,10 +4,11 @@
 import type { ResolvedRange } from "../arguments/range.js";
 import type { StateOperation } from "../formats/operations.js";
 import { CoveredIndex } from "./covered-index.js";
-import { hasExpired, type SnapshotEntry } from "./entry.js";
+import type { SnapshotEntry } from "./entry.js";
 import { expiryOfText, Item, isLong, itemOf, prefixOf } from "./item.js";
 import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
 import { OrderedMapBuilder } from "./ordered-map-builder.js";
+import { RangeIterator } from "./range-iterator.js";
 
 /** Gives ms since the Unix epoch. */
 export type Clock = () => number;
@@ -135,25 +136,15 @@ export class State {
    * What `pick` makes of the entries of a range that are there at time `now` (ms). The state must not change meanwhile:
    * read a fork.
    */
-  *read<T>(
+  read<T>(
     { interval, reverse, limit }: ResolvedRange,
     now: number,
     pick: (item: Item) => T,
-  ): Generator<T, void, void> {
+  ): RangeIterator<T> {
     const items = this.#items;
-    const anyExpired = items.earliest <= now;
-    let left = limit;
-    if (left === 0) return;
-    for (const { leaf, from, to } of items.runs(prefixesOf(interval), reverse)) {
-      for (let n = from; n < to; n++) {
-        const at = reverse ? from + to - 1 - n : n;
-        const item = itemFrom(leaf.texts[at] as string, leaf.beside(at));
-        if (anyExpired && hasExpired(item, now)) continue;
-        yield pick(item);
-        left -= 1;
-        if (left === 0) return;
-      }
-    }
+    const expiredAt = items.earliest <= now ? now : Number.NEGATIVE_INFINITY;
+    const runs = items.runs(prefixesOf(interval), reverse);
+    return new RangeIterator(runs, { reverse, limit, expiredAt }, pick);
   }
 }
 
