@@ -2,6 +2,19 @@
 
 import { DatabaseError } from "../errors.js";
 
+/** Whether it is an object of no other properties than these. */
+export function hasOnly(given: unknown, known: readonly string[]): boolean {
+  if (typeof given !== "object" || given === null || Array.isArray(given)) return false;
+  for (const key of Object.keys(given)) if (!isOneOf(key, known)) return false;
+  return true;
+}
+
+// Property names are compared by where they lie; `includes` compares them character by character.
+function isOneOf(key: string, known: readonly string[]): boolean {
+  for (const name of known) if (name === key) return true;
+  return false;
+}
+
 /** Refuses what is no object, or has other properties than these. */
 export function checkProperties(name: string, given: unknown, known: readonly string[]): void {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {

@@ -4,6 +4,7 @@ import {
   checkBoolean,
   checkInteger,
   checkProperties,
+  hasOnly,
   invalid,
   invalidArgument,
 } from "./arguments.js";
@@ -111,7 +112,7 @@ export function takeBatch<V, K extends Key>(
   operations: readonly BatchOperation<V, K>[],
 ): readonly BatchOperation<V, K>[] {
   if (!Array.isArray(operations)) throw invalid("operations", "an array", operations);
-  return Array.from(operations, (operation, i) => takeOperation(`operations[${i}]`, operation));
+  return Array.from(operations, (operation, index) => takeOperation(operation, index));
 }
 
 const PROPERTIES = {
@@ -120,22 +121,34 @@ const PROPERTIES = {
   clear: ["type", ...BOUNDS],
 };
 
+const ALL_PROPERTIES = [...PROPERTIES.put, ...BOUNDS];
+
 function takeOperation<V, K extends Key>(
-  name: string,
   operation: BatchOperation<V, K>,
+  index: number,
 ): BatchOperation<V, K> {
-  checkProperties(name, operation, [...PROPERTIES.put, ...BOUNDS]);
+  checkOperation(index, operation, ALL_PROPERTIES);
   const { type } = operation;
   if (type !== "put" && type !== "del" && type !== "clear") {
-    throw invalid(`${name}.type`, '"put", "del" or "clear"', type);
+    throw invalid(`${nameOf(index)}.type`, '"put", "del" or "clear"', type);
   }
-  checkProperties(name, operation, PROPERTIES[type]);
+  checkOperation(index, operation, PROPERTIES[type]);
   if (type === "del") return { type, key: (operation as Deletion<K>).key };
   if (type === "clear") {
     const { gt, gte, lt, lte, prefix } = operation as Clearing<K>;
     return { type, gt, gte, lt, lte, prefix };
   }
-  if (!("value" in operation)) throw invalidArgument(`${name} has no value`);
+  if (!("value" in operation)) throw invalidArgument(`${nameOf(index)} has no value`);
   const { key, value, ttl } = operation;
-  return { type, key, value, ttl: checkTtl(`${name}.ttl`, ttl) };
+  if (ttl === undefined) return { type, key, value, ttl };
+  return { type, key, value, ttl: checkTtl(`${nameOf(index)}.ttl`, ttl) };
+}
+
+/** In words, which cost more than all that is checked: only for messages. */
+function nameOf(index: number): string {
+  return `operations[${index}]`;
+}
+
+function checkOperation(index: number, operation: unknown, known: readonly string[]): void {
+  if (!hasOnly(operation, known)) checkProperties(nameOf(index), operation, known);
 }
