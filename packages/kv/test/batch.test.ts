@@ -32,6 +32,29 @@ describe("a batch", () => {
     expect(contents(await reopen(db))).toEqual(expected);
   });
 
+  test("of any keys and values, long, short and empty, is read as it was put, before and after opening again", async () => {
+    const db = await openDatabase();
+    const lengths = [0, 1, 14, 33, 300, 20_000];
+    const keys = lengths.flatMap((length) => ["k", "\0", "é"].map((c) => c.repeat(length)));
+    const values = lengths.map((length) => "v".repeat(length));
+    // Each key first in a commit of its own, then all of them between others in one that outgrows its buffer.
+    for (const key of keys) {
+      await db.put(key, key.length);
+      expect(db.get(key)).toBe(key.length);
+    }
+    const expected = new Map<string, unknown>();
+    const operations: BatchOperation[] = [];
+    for (const [n, key] of keys.entries()) {
+      const value = { n, text: values[n % values.length] };
+      expected.set(key, value);
+      operations.push({ type: "put", key, value, ...(n % 2 === 0 ? { ttl: 2 ** 40 } : {}) });
+      operations.push({ type: "del", key: `gone ${n}` });
+    }
+    await db.batch(operations);
+    expect(new Map(contents(db))).toEqual(expected);
+    expect(new Map(contents(await reopen(db)))).toEqual(expected);
+  });
+
   test("whose operations are made by accessors reads each of them once", async () => {
     const db = await openDatabase();
     const reads: string[] = [];

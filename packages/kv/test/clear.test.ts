@@ -10,7 +10,7 @@ import { Present } from "../src/state/present.js";
 import { State } from "../src/state/state.js";
 import { FaultyDisk } from "./faulty-disk.js";
 import { contents, freshPath, on, openBytes, openDatabase, refused, reopen } from "./fixture.js";
-import { ScriptedLog } from "./scripted-log.js";
+import { commitOf, ScriptedLog } from "./scripted-log.js";
 
 const LETTERS = ["a", "b", "c", "d", "e"];
 
@@ -236,7 +236,7 @@ describe("the present", () => {
             expectSame(present.state, model);
           } else if (taken === "fork") forks.push([present.state.fork(), new Map(model)]);
           else {
-            outcomes.push(present.commit(new Uint8Array(), [taken], false).catch(() => undefined));
+            outcomes.push(present.commit(commitOf(taken), false).catch(() => undefined));
             applyTo(model, taken);
           }
         }

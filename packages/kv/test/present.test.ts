@@ -5,7 +5,7 @@ import { everything } from "../src/arguments/range.js";
 import type { KeyOperation } from "../src/formats/operations.js";
 import { Present } from "../src/state/present.js";
 import { State } from "../src/state/state.js";
-import { ScriptedLog } from "./scripted-log.js";
+import { commitOf, ScriptedLog } from "./scripted-log.js";
 
 function setUp() {
   const log = new ScriptedLog();
@@ -13,7 +13,7 @@ function setUp() {
   const write = (key: string, value: string | undefined, expiry?: number) => {
     const operation: KeyOperation =
       value === undefined ? { kind: "delete", key } : { kind: "put", key, value, expiry };
-    return present.commit(new Uint8Array(), [operation], false);
+    return present.commit(commitOf(operation), false);
   };
   const read = () => {
     present.settle();

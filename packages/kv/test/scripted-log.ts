@@ -1,6 +1,7 @@
 // A log that is not ours, behind the contract of commit-log.ts.
 
 import type { CommitLog } from "../src/commit-log.js";
+import type { Operation, WrittenCommit } from "../src/formats/operations.js";
 
 /** A log in memory whose acknowledgements and rejections come when the test says so. */
 export class ScriptedLog implements CommitLog {
@@ -64,4 +65,9 @@ export class ScriptedLog implements CommitLog {
   close(): Promise<void> {
     return Promise.resolve();
   }
+}
+
+/** A commit of which such a log keeps nothing. */
+export function commitOf(...operations: Operation[]): WrittenCommit {
+  return { operations, payload: new Uint8Array(), memory: Buffer.alloc(0) };
 }

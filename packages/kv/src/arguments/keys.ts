@@ -25,12 +25,16 @@ export interface KeyCodec<K extends Key> {
   decode(stored: string): K;
 }
 
+/** Up to here a loop over characters is faster than a call out of JavaScript. */
+const SHORT_KEY_LENGTH = 32;
+
 /** Keys are strings without lone surrogates, in the order of their code points. */
 export const stringKeys: KeyCodec<string> = {
   kind: "string",
 
   encode(key) {
     if (typeof key !== "string") throw invalidKey(`a key is a string here, not ${describe(key)}`);
+    if (isShortAscii(key)) return key;
     const length = Buffer.byteLength(key);
     if (length > KEY_BYTES_MAX) throw tooLong(length);
     if (length === key.length) return key;
@@ -76,6 +80,13 @@ function bytesOf(key: Uint8Array): Buffer {
   } catch {
     throw invalidKey("the memory of this key has been detached");
   }
+}
+
+function isShortAscii(key: string): boolean {
+  const { length } = key;
+  if (length > SHORT_KEY_LENGTH) return false;
+  for (let i = 0; i < length; i++) if (key.charCodeAt(i) >= 0x80) return false;
+  return true;
 }
 
 function isAscii(stored: string): boolean {

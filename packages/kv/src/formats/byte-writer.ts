@@ -4,29 +4,34 @@
 import { DatabaseError } from "../errors.js";
 
 const KEPT_BYTES = 4 << 20;
+/** Up to here a loop over characters is faster than a call out of JavaScript. */
+const SHORT_TEXT_LENGTH = 32;
 
 export class ByteWriter {
-  /** Holds what was written from 0 to `length`; replaced when it grows. */
+  /** Holds what was written from `#start` to `length`; replaced when it grows. */
   bytes: Buffer = Buffer.allocUnsafeSlow(4096);
   /** The same memory: faster than the methods of Buffer for numbers. */
   view: DataView = viewOf(this.bytes);
-  length = 0;
+  length: number;
+  readonly #start: number;
   readonly #limit: number;
 
-  /** `limit`: bytes beyond which writing throws `KV_COMMIT_TOO_LARGE`. */
-  constructor(limit = Number.POSITIVE_INFINITY) {
-    this.#limit = limit;
+  /** `limit`: bytes beyond which writing throws `KV_COMMIT_TOO_LARGE`. What is written lies behind `room` bytes for others. */
+  constructor(limit = Number.POSITIVE_INFINITY, room = 0) {
+    this.#limit = room + limit;
+    this.#start = room;
+    this.length = room;
   }
 
   /** Forgets what was written, and a buffer that one large commit left behind. */
   reset(): void {
-    this.length = 0;
+    this.length = this.#start;
     if (this.bytes.length > KEPT_BYTES) this.#use(Buffer.allocUnsafeSlow(4096));
   }
 
   /** What was written: a view that the next write may change. */
   written(): Uint8Array {
-    return this.bytes.subarray(0, this.length);
+    return this.bytes.subarray(this.#start, this.length);
   }
 
   /** Makes room for `count` bytes and returns where they begin; the caller fills them. */
@@ -54,7 +59,7 @@ export class ByteWriter {
   /** Throws if `count` more bytes would pass the limit, before anything is allocated for them. */
   checkRoom(count: number): void {
     if (this.length + count <= this.#limit) return;
-    const message = `a commit has at most ${this.#limit} bytes, this one has more`;
+    const message = `a commit has at most ${this.#limit - this.#start} bytes, this one has more`;
     throw new DatabaseError("KV_COMMIT_TOO_LARGE", message);
   }
 
@@ -93,13 +98,21 @@ export class ByteWriter {
   /** A string of characters up to U+00FF, one byte each. */
   latin1(text: string): void {
     const at = this.claim(text.length);
-    this.bytes.write(text, at, "latin1");
+    writeLatin1(this.bytes, text, at);
   }
 
   raw(bytes: Uint8Array): void {
     const at = this.claim(bytes.length);
     this.bytes.set(bytes, at);
   }
+}
+
+/** Writes a string of characters up to U+00FF, one byte each; returns where it ends. */
+export function writeLatin1(bytes: Buffer, text: string, start: number): number {
+  const { length } = text;
+  if (length > SHORT_TEXT_LENGTH) return start + bytes.write(text, start, "latin1");
+  for (let i = 0; i < length; i++) bytes[start + i] = text.charCodeAt(i);
+  return start + length;
 }
 
 function viewOf(bytes: Buffer): DataView {

@@ -14,6 +14,8 @@ export const COMMIT_BYTES_MAX = 512 * 1024 * 1024;
 
 const FORMAT = 1;
 const kinds = { put: 1, putWithExpiry: 2, delete: 3, deleteRange: 4, mark: 5 } as const;
+/** Before a payload in the memory of its writer: what makes an item of a value writes before it (item.ts). */
+const ITEM_ROOM = 32;
 const HAS_GTE = 1;
 const HAS_LT = 2;
 
@@ -32,6 +34,28 @@ export interface PutOperation {
   readonly value: StoredValue;
   /** ms since the Unix epoch from which on the key counts as gone; undefined for never. */
   readonly expiry: number | undefined;
+}
+
+/**
+ * A put whose value lies in the memory of the writer that encoded it, from `valueStart` to `valueEnd` (exclusive), until
+ * that writer begins another commit.
+ */
+export interface EncodedPut extends Omit<PutOperation, "kind" | "value"> {
+  readonly kind: "encodedPut";
+  readonly valueStart: number;
+  readonly valueEnd: number;
+}
+
+/** What a commit that is written does. */
+export type WrittenOperation = Operation | EncodedPut;
+
+/** A commit on its way into log and state, which have copied what they need of it when it is theirs. */
+export interface WrittenCommit {
+  readonly operations: readonly WrittenOperation[];
+  /** What the operations are in the log. */
+  readonly payload: Uint8Array;
+  /** Where the values of encoded puts lie, with room before the first. */
+  readonly memory: Buffer;
 }
 
 export interface DeleteOperation {
@@ -65,7 +89,7 @@ export interface CommitStep {
   readonly complete: boolean;
 }
 
-/** Builds payloads. What `payload` returns is valid until the next `begin` or `release`. */
+/** Builds commits. What `payload` and `commit` return is valid until the next `begin` or `release`. */
 export class CommitWriter {
   readonly #out: ByteWriter;
   readonly #values: ValueEncoder;
@@ -74,7 +98,7 @@ export class CommitWriter {
 
   /** `limit`: bytes beyond which writing throws `KV_COMMIT_TOO_LARGE`. */
   constructor(limit = COMMIT_BYTES_MAX) {
-    this.#out = new ByteWriter(limit);
+    this.#out = new ByteWriter(limit, ITEM_ROOM);
     this.#values = new ValueEncoder(this.#out);
   }
 
@@ -86,15 +110,15 @@ export class CommitWriter {
     this.#missing = count;
   }
 
-  /** Encodes the value as it is now; returns the operation with what memory holds of it. */
-  put(key: string, value: unknown, expiry?: number): PutOperation {
+  /** Encodes the value as it is now. */
+  put(key: string, value: unknown, expiry?: number): EncodedPut {
     const out = this.#out;
     this.#put(key, expiry);
     const at = out.claim(4);
     const start = out.length;
     this.#values.encode(value);
     out.setU32(at, out.length - start);
-    return { kind: "put", key, value: storeValue(out.bytes, start, out.length), expiry };
+    return { kind: "encodedPut", key, expiry, valueStart: start, valueEnd: out.length };
   }
 
   /** A put of a value that is encoded already. */
@@ -146,6 +170,11 @@ export class CommitWriter {
   #key(key: string): void {
     this.#out.varint(key.length);
     this.#out.latin1(key);
+  }
+
+  /** The commit, given the operations that were written. */
+  commit(operations: readonly WrittenOperation[]): WrittenCommit {
+    return { operations, payload: this.payload(), memory: this.#out.bytes };
   }
 
   payload(): Uint8Array {

@@ -7,6 +7,7 @@
 // Invariant: strings are in the order of their keys, for what follows a key is a NUL and then flags, which are
 // below U+00FF. A key in the form that it has here, without that NUL, is a prefix.
 
+import { writeLatin1 } from "../formats/byte-writer.js";
 import {
   STRING_LENGTH_MAX,
   type StoredValue,
@@ -189,7 +190,7 @@ export function itemOf(entry: SnapshotEntry, prefix = prefixOf(entry.key)): Item
   const { value, offset, time, expiry } = entry;
   const isShort = typeof value === "string";
   const bytes = roomFor(prefix.length + FIELDS_LENGTH_MAX + (isShort ? value.length : 0));
-  const keyEnd = bytes.write(prefix, 0, "latin1");
+  const keyEnd = writeLatin1(bytes, prefix, 0);
   let end = writeFields(bytes, keyEnd, isShort ? 0 : IS_LONG, { offset, time, expiry });
   if (isShort) end += bytes.write(value, end, "latin1");
   return new Item(bytes.toString("latin1", 0, end), isShort ? undefined : value, keyEnd);
@@ -205,17 +206,20 @@ export interface ReadEntry extends Omit<SnapshotEntry, "value"> {
  * The form in memory of an entry that lies in bytes from `start` on: made in place, right before its value, where
  * there is room for it. Bytes before the value are of no more use then.
  */
-export function itemInPlace(bytes: Buffer, start: number, entry: ReadEntry): Item {
+export function itemInPlace(
+  bytes: Buffer,
+  start: number,
+  entry: ReadEntry,
+  prefix = prefixOf(entry.key),
+): Item {
   const { key, offset, time, expiry, valueStart, valueEnd } = entry;
-  const prefix = prefixOf(key);
   const fields =
     2 + lengthOf(offset) + lengthOf(time) + (expiry === undefined ? 0 : lengthOf(expiry));
   const textStart = valueStart - fields - prefix.length;
   if (textStart < start || valueEnd - valueStart > STRING_LENGTH_MAX) {
     return itemOf({ ...entry, value: storeValue(bytes, valueStart, valueEnd) }, prefix);
   }
-  bytes.write(prefix, textStart, "latin1");
-  writeFields(bytes, textStart + prefix.length, 0, entry);
+  writeFields(bytes, writeLatin1(bytes, prefix, textStart), 0, entry);
   const text = bytes.toString("latin1", textStart, valueEnd);
   return new Item(text, undefined, prefix.length, key);
 }

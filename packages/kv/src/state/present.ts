@@ -6,7 +6,7 @@
 
 import type { CommitLog } from "../commit-log.js";
 import { assert, databaseError } from "../errors.js";
-import type { Operation } from "../formats/operations.js";
+import type { WrittenCommit, WrittenOperation } from "../formats/operations.js";
 import type { Mark } from "./entry.js";
 import type { PreImage, State } from "./state.js";
 
@@ -17,13 +17,13 @@ interface PendingCommit {
   readonly time: number;
   /** Length of its payload. */
   readonly bytes: number;
-  readonly operations: readonly Operation[];
+  readonly operations: readonly WrittenOperation[];
   readonly previous: readonly PreImage[];
   readonly acknowledged: Promise<number>;
 }
 
 /** Is told of the operations of a commit once they are applied. If the log rejects it, they are undone without a word. */
-export type Watcher = (operations: readonly Operation[]) => void;
+export type Watcher = (operations: readonly WrittenOperation[]) => void;
 
 export class Present {
   readonly state: State;
@@ -117,11 +117,8 @@ export class Present {
     }
   }
 
-  /**
-   * Appends a commit and applies it; resolves with its offset once it is acknowledged. `payload` is what `operations` are
-   * in the log.
-   */
-  commit(payload: Uint8Array, operations: readonly Operation[], sync: boolean): Promise<number> {
+  /** Appends a commit and applies it; resolves with its offset once it is acknowledged. */
+  commit({ operations, payload, memory }: WrittenCommit, sync: boolean): Promise<number> {
     this.settle();
     const offset = this.#log.endOffset;
     const acknowledged = this.#log.append(payload, { sync }).then(this.#release, this.#rejected);
@@ -129,7 +126,7 @@ export class Present {
     if (this.#log.endOffset === offset) return acknowledged;
     assert(offset === this.#endOffset, "the state is that of the log's end when a commit comes");
     const time = this.#log.lastTime;
-    const previous = operations.map((operation) => this.#apply(operation, offset, time));
+    const previous = operations.map((operation) => this.#apply(operation, memory, offset, time));
     const bytes = payload.length;
     this.#pending.push({ offset, time, bytes, operations, previous, acknowledged });
     this.#endOffset = offset + 1;
@@ -138,7 +135,8 @@ export class Present {
     return acknowledged;
   }
 
-  #apply(operation: Operation, offset: number, time: number): PreImage {
+  #apply(operation: WrittenOperation, memory: Buffer, offset: number, time: number): PreImage {
+    if (operation.kind === "encodedPut") return this.state.put(operation, memory, offset, time);
     if (operation.kind !== "mark") return this.state.apply(operation, offset, time);
     assert(!this.#marks.has(operation.name), "a commit marks with a name that is new");
     this.#marks.set(operation.name, { offset, time });

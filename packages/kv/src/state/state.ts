@@ -2,10 +2,10 @@
 // a fork, which costs nothing and stays as it is.
 
 import type { ResolvedRange } from "../arguments/range.js";
-import type { StateOperation } from "../formats/operations.js";
+import type { EncodedPut, StateOperation } from "../formats/operations.js";
 import { CoveredIndex } from "./covered-index.js";
 import type { SnapshotEntry } from "./entry.js";
-import { expiryOfText, Item, isLong, itemOf, prefixOf } from "./item.js";
+import { expiryOfText, Item, isLong, itemInPlace, itemOf, prefixOf } from "./item.js";
 import { type Held, type KeyInterval, OrderedMap } from "./ordered-map.js";
 import { OrderedMapBuilder } from "./ordered-map-builder.js";
 import { RangeIterator } from "./range-iterator.js";
@@ -121,8 +121,17 @@ export class State {
     return this.#items.delete(prefix);
   }
 
+  /** As `apply`, of a put whose value lies in `memory`; what is before that value is overwritten. */
+  put(operation: EncodedPut, memory: Buffer, offset: number, time: number): PreImage {
+    const { key, expiry, valueStart, valueEnd } = operation;
+    const prefix = prefixOf(key);
+    const entry = { key, offset, time, expiry, valueStart, valueEnd };
+    const { text, beside } = itemInPlace(memory, 0, entry, prefix);
+    return this.#set(prefix, text, beside);
+  }
+
   /** Undoes an operation; all that came after it has been undone. `previous` is what `apply` returned, and of no more use. */
-  revert(operation: StateOperation, previous: PreImage): void {
+  revert(operation: StateOperation | EncodedPut, previous: PreImage): void {
     if (previous instanceof State) this.become(previous);
     else if (operation.kind !== "deleteRange") this.#restore(prefixOf(operation.key), previous);
   }

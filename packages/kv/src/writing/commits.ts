@@ -18,7 +18,12 @@ import {
 } from "../arguments/write.js";
 import { DatabaseError } from "../errors.js";
 import { isMarkName } from "../formats/mark-name.js";
-import { CommitWriter, type Operation, type StateOperation } from "../formats/operations.js";
+import {
+  CommitWriter,
+  type EncodedPut,
+  type StateOperation,
+  type WrittenOperation,
+} from "../formats/operations.js";
 import type { Mark } from "../state/entry.js";
 import type { Present } from "../state/present.js";
 import type { ReadPoint } from "../state/reading.js";
@@ -164,14 +169,16 @@ export class Commits<V, K extends Key> {
     throw invalidArgument("write through the transaction while it runs, not to the database");
   }
 
-  #commit(sync: boolean, build: (writer: CommitWriter) => readonly Operation[]): Promise<number> {
+  #commit(
+    sync: boolean,
+    build: (writer: CommitWriter) => readonly WrittenOperation[],
+  ): Promise<number> {
     const writer = this.#writer ?? new CommitWriter();
     this.#writer = undefined;
     try {
-      const operations = build(writer);
-      return this.#present.commit(writer.payload(), operations, sync);
+      return this.#present.commit(writer.commit(build(writer)), sync);
     } finally {
-      // The log has copied what it took.
+      // Log and state have copied what they took.
       writer.release();
       this.#writer = writer;
     }
@@ -193,7 +200,7 @@ function write<V, K extends Key>(
   operation: BatchOperation<V, K>,
   keys: KeyCodec<K>,
   now: number,
-): StateOperation {
+): StateOperation | EncodedPut {
   switch (operation.type) {
     case "put":
       return writer.put(keys.encode(operation.key), operation.value, expiryOf(operation, now));

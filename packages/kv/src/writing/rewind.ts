@@ -8,7 +8,11 @@ import { everything } from "../arguments/range.js";
 import type { ResolvedTarget } from "../arguments/target.js";
 import type { WriteOptions } from "../arguments/write.js";
 import { DatabaseError } from "../errors.js";
-import type { DeleteRangeOperation, KeyOperation, Operation } from "../formats/operations.js";
+import type {
+  DeleteRangeOperation,
+  KeyOperation,
+  WrittenOperation,
+} from "../formats/operations.js";
 import { Pace } from "../pace.js";
 import { compareStates } from "../past/comparison.js";
 import { findPast, type PastSource, pinned } from "../past/past.js";
@@ -111,7 +115,7 @@ class Notes {
     return last;
   }
 
-  readonly #watcher = (operations: readonly Operation[]): void => {
+  readonly #watcher = (operations: readonly WrittenOperation[]): void => {
     for (const operation of operations) {
       if (operation.kind === "deleteRange") this.#cleared.push(operation);
       else if (operation.kind !== "mark") this.#touched.add(operation.key);
