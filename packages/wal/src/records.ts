@@ -48,7 +48,7 @@ const iteratorPrototype: object = Object.getPrototypeOf(
   Object.getPrototypeOf([][Symbol.iterator]()),
 );
 
-// No generator: resuming one costs as much as the rest of the way of a record.
+// No generator, which would be resumed for each record.
 class RecordIterator implements IterableIterator<LogRecord, void, void> {
   readonly #list: SegmentList;
   readonly #to: number;
