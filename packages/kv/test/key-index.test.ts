@@ -259,6 +259,18 @@ describe("an index that covers a beginning", () => {
     expect(index.covers("k1")).toBe(false);
   });
 
+  test("keeps what it has begun to cover when some of it goes", () => {
+    const map = new OrderedMap<Uint8Array>();
+    for (let n = 10_000; n < 40_000; n++) map.set(`k${n}`, textOf(`k${n}`, n));
+    const index = new CoveredIndex<Uint8Array>();
+    while (!index.covers("k10200")) index.extend(map);
+    index.delete("k10000");
+    map.delete("k10000");
+    expect(index.covers("k10200")).toBe(true);
+    expect(index.get("k10000")).toBeUndefined();
+    expect(index.get("k10200")).toBe(textOf("k10200", 10_200));
+  });
+
   test("begins anew when little is left of much", () => {
     const { map, index } = covered(10_000);
     for (let n = 0; n < 9990; n++) {

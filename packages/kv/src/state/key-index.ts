@@ -29,6 +29,8 @@ export class KeyIndex {
   #shards: (IndexShard | undefined)[];
   #depth: number;
   #count = 0;
+  /** The highest that the count has been. */
+  #countMax = 0;
   #shardCount = 0;
 
   /** With shards for about as many texts. */
@@ -46,9 +48,12 @@ export class KeyIndex {
     return this.#count;
   }
 
-  /** Whether so little of it is used that one made anew would take much less memory. */
+  /**
+   * Whether so little is left of what it held that one made anew would take much less memory. One that has only begun
+   * to fill is not: its shards are as many as will be needed.
+   */
   get isSparse(): boolean {
-    return this.#shardCount > 1 && this.#count * 16 < this.#shardCount * SHARD_SLOTS;
+    return this.#shardCount > 1 && this.#count * 16 < this.#countMax;
   }
 
   /** The text under a prefix. */
@@ -93,6 +98,7 @@ export class KeyIndex {
     }
     shard.add(hash, text);
     this.#count += 1;
+    if (this.#count > this.#countMax) this.#countMax = this.#count;
     return true;
   }
 
