@@ -21,7 +21,10 @@ import type { Structure } from "./structure.js";
 /** Bytes of a batch, header included, at the most: one has to fit into a segment of its own. */
 const BATCH_BYTES_MAX = STORE_BYTES_MAX - SEGMENT_HEADER_LENGTH;
 
-/** So long at the most without a turn of the event loop: a program that appends in a loop is not alone in it. */
+/**
+ * So long at the most without a turn of the event loop: a program that appends in a loop is not alone in it, not even
+ * where syncs are done at once, as on a simulated disk.
+ */
 const TICKS_MS_MAX = 1;
 const TICKS_UNTIMED = 8;
 
@@ -259,7 +262,7 @@ export class Writer {
   readonly #next = (): void => {
     const done = this.#atWork;
     this.#atWork = undefined;
-    if (done === undefined || !(done.durable || this.#hasTicks())) setImmediate(this.#turned);
+    if (done === undefined || !this.#hasTicks()) setImmediate(this.#turned);
     else if (this.#areBack(done)) this.#step();
     else process.nextTick(this.#ticked, done);
   };

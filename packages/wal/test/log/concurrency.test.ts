@@ -5,6 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setImmediate } from "node:timers/promises";
 import type { Log } from "@tidemark/wal";
+import { SimulatedDisk } from "@tidemark/wal/testing";
 import { describe, expect, test } from "vitest";
 import { FaultyFileSystem } from "./faulty-file-system.js";
 import {
@@ -161,6 +162,22 @@ test.each(["commit", "os"] as const)(
     const appended = [log.append(payloadOf(1)), log.append(payloadOf(2))];
     expect(await turn).toBe(before + 1);
     expect(await Promise.all(appended)).toEqual([1, 2]);
+  },
+);
+
+test.each(["commit", "interval", "os"] as const)(
+  "who appends in a loop leaves turns to others, also where syncs are done at once: durability %s",
+  async (durability) => {
+    const log = await openLog("/log", { fileSystem: new SimulatedDisk(), durability });
+    await log.append(payloadOf(0));
+    let turned = false;
+    const turn = setImmediate().then(() => {
+      turned = true;
+    });
+    for (let n = 1; n < 20_000 && !turned; n++) await log.append(payloadOf(n));
+    expect(turned).toBe(true);
+    await turn;
+    await log.close();
   },
 );
 
