@@ -5,12 +5,22 @@ import { describe, expect, test } from "vitest";
 import type { StateOperation } from "../src/formats/operations.js";
 import { CoveredIndex } from "../src/state/covered-index.js";
 import { prefixOf } from "../src/state/item.js";
-import { type HashOf, KeyIndex, seededHash } from "../src/state/key-index.js";
+import { type HashOf, keyHash } from "../src/state/key-hash.js";
+import { KeyIndex } from "../src/state/key-index.js";
 import { OrderedMap } from "../src/state/ordered-map.js";
 import { type PreImage, State } from "../src/state/state.js";
 
 const clock = () => 0;
-const anyHash = seededHash(7);
+/** Always the same one: its factors are a linear congruential sequence. */
+const anyHash = keyHash(factorsFrom(7));
+
+function factorsFrom(seed: number): Int32Array {
+  let last = seed;
+  return new Int32Array(256).map(() => {
+    last = (Math.imul(last, 0x9e3779b1) + 0x7f4a7c15) | 0;
+    return last;
+  });
+}
 
 /** So few hashes that most keys share theirs; what chooses the shard and what chooses the slot may be alike alone. */
 const poorHashes: readonly HashOf[] = [
@@ -111,12 +121,51 @@ describe("a key index", () => {
     expect(index.get("key0")).toBe(textOf("key0", 0));
     expect(index.get(`key${count}`)).toBeUndefined();
   });
+});
 
-  test("hashes by a seed of its own", () => {
-    const hashes = new Set(Array.from({ length: 20 }, () => seededHash()("a key", 5)));
-    expect(hashes.size).toBeGreaterThan(10);
+describe("the hash of a key", () => {
+  test("depends on every character and on the length, also of long keys", () => {
+    const texts = ["", "\0", "\0\0", "a", "b", "ab", "ba", "a".repeat(256), "a".repeat(257)];
+    const long = "x".repeat(1000);
+    for (const at of [0, 255, 256, 999]) texts.push(`${long.slice(0, at)}y${long.slice(at + 1)}`);
+    expect(new Set(texts.map((text) => anyHash(text, text.length))).size).toBe(texts.length);
+    expect(anyHash("abc", 2)).toBe(anyHash("ab", 2));
+  });
+
+  test("lets keys that meet by one set of factors meet by no other", () => {
+    const names = Array.from({ length: 2000 }, (_, n) => `key${n}`);
+    const met = meeting(names, keyHash(new Int32Array(256).fill(5)));
+    expect(met.length).toBeGreaterThan(0);
+    for (let n = 0; n < 300; n++) {
+      const other = keyHash();
+      const again = met.filter(([a, b]) => other(a, a.length) === other(b, b.length));
+      expect(again).toEqual([]);
+    }
+  });
+
+  test("spreads keys that count up over all shards and slots", () => {
+    const hash = keyHash();
+    const counts = new Array<number>(128).fill(0);
+    for (let n = 0; n < 64_000; n++) {
+      const of = hash(`key-${n}`, `key-${n}`.length);
+      for (const at of [of >>> 26, 64 + (of & 63)]) counts[at] = (counts[at] ?? 0) + 1;
+    }
+    expect(Math.min(...counts)).toBeGreaterThan(750);
+    expect(Math.max(...counts)).toBeLessThan(1250);
   });
 });
+
+/** Pairs of names with the same hash. */
+function meeting(names: readonly string[], hash: HashOf): [string, string][] {
+  const byHash = new Map<number, string>();
+  const pairs: [string, string][] = [];
+  for (const name of names) {
+    const first = byHash.get(hash(name, name.length));
+    if (first !== undefined && first !== name) pairs.push([first, name]);
+    byHash.set(hash(name, name.length), name);
+  }
+  return pairs;
+}
 
 /** Two states to which the same is done, of which one has an index. */
 class Pair {

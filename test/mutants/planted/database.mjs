@@ -139,4 +139,11 @@ export const database = [
     edits: [["< ((slot - hole) & MASK)", "< 0"]],
     tests: [kv("key-index", "finds every key while it is filled")],
   },
+  {
+    name: "index-hash-foretold",
+    breaks: "which keys have the same hash is the same in every process",
+    file: "packages/kv/src/state/key-hash.ts",
+    edits: [["Math.imul(factors[at] as number,", "Math.imul(31 ** (at % 4),"]],
+    tests: [kv("key-index", "meet by no other")],
+  },
 ];

@@ -3,7 +3,8 @@
 // Invariant: the index holds exactly the texts of the tree whose prefix is below `#end`.
 
 import { prefixOfText } from "./item.js";
-import { type HashOf, KeyIndex } from "./key-index.js";
+import type { HashOf } from "./key-hash.js";
+import { KeyIndex } from "./key-index.js";
 import type { KeyInterval, OrderedMap } from "./ordered-map.js";
 
 /** Items that a get adds: it takes three to five times as long for it. */

@@ -5,23 +5,10 @@
 
 import { IndexShard, SHARD_SLOTS } from "./index-shard.js";
 import { prefixLength } from "./item.js";
+import { type HashOf, keyHash } from "./key-hash.js";
 
 /** Bits of a hash that choose a shard at most: as many shards as this would hold more keys than memory does. */
 const DEPTH_MAX = 18;
-
-/** Hash of the first characters of a text, 32 bits. */
-export type HashOf = (text: string, length: number) => number;
-
-/** A hash that nobody outside can foretell: FNV-1a from a seed, with the finalizer of MurmurHash3 (both are public domain). */
-export function seededHash(seed = Math.floor(Math.random() * 2 ** 32)): HashOf {
-  return (text, length) => {
-    let hash = seed | 0;
-    for (let i = 0; i < length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);
-    hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
-    hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
-    return hash ^ (hash >>> 16);
-  };
-}
 
 export class KeyIndex {
   readonly #hashOf: HashOf;
@@ -34,7 +21,7 @@ export class KeyIndex {
   #shardCount = 0;
 
   /** With shards for about as many texts. */
-  constructor(hashOf: HashOf = seededHash(), expectedCount = 0) {
+  constructor(hashOf: HashOf = keyHash(), expectedCount = 0) {
     this.#hashOf = hashOf;
     this.#depth = Math.min(
       Math.max(Math.ceil(Math.log2(expectedCount / (SHARD_SLOTS * 0.7))), 0),
