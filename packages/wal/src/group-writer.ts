@@ -36,6 +36,8 @@ export interface GroupWriterParts {
 }
 
 export class GroupWriter {
+  /** Called right before appends are acknowledged; must not throw. */
+  onAcknowledging: () => void = () => undefined;
   readonly #parts: GroupWriterParts;
   #floor: Floor;
   /** What the newest batch states as durable. */
@@ -174,6 +176,7 @@ export class GroupWriter {
     counters.wrote(records, length);
     list.endOffset = segment.endOffset;
     if (group.durable) this.#durableAt(segment);
+    this.onAcknowledging();
     group.acknowledge(batches.length, list.endOffset);
     structure.grew();
     if (commitChannel.hasSubscribers) this.#tell(records, length, group.durable, startMs);

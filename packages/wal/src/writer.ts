@@ -53,6 +53,8 @@ export class Writer {
   #endOffset = 0;
   #queue: (Group | Task)[] = [];
   #atWork: Group | undefined;
+  /** Appends that waited behind it right before it was acknowledged. */
+  #waitingBefore = 0;
   #running = false;
   /** When the event loop had its last turn. */
   #turnedAtMs = 0;
@@ -61,6 +63,9 @@ export class Writer {
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    parts.groupWriter.onAcknowledging = () => {
+      this.#waitingBefore = this.#waiting();
+    };
   }
 
   /** Begins at the end of the active segment; tells after each group whether a sync by time, or a note, is due. */
@@ -256,9 +261,10 @@ export class Writer {
     this.#failed(item, error).then(this.#next, this.#next);
   }
 
-  // What an acknowledgement sets off appends again: the next group begins once as many wait as were acknowledged. If not
-  // now, promises that follow from it have all been settled at the next tick. Where syncs are waited for, a turn of the
-  // event loop more brings more into one.
+  // What an acknowledgement sets off appends again: the next group begins once as many have come since as were
+  // acknowledged (those that waited already say nothing: who is told now would have to wait for another group, and the
+  // two would take turns for good). If not now, promises that follow from it have all been settled at the next tick.
+  // Where syncs are waited for, a turn of the event loop more brings more into one.
   readonly #next = (): void => {
     const done = this.#atWork;
     this.#atWork = undefined;
@@ -273,8 +279,13 @@ export class Writer {
   };
 
   #areBack(done: Group): boolean {
+    return done.appends > 0 && this.#waiting() - this.#waitingBefore >= done.appends;
+  }
+
+  /** Appends of the next group so far. */
+  #waiting(): number {
     const next = this.#queue[0];
-    return done.appends > 0 && next instanceof Group && next.appends >= done.appends;
+    return next instanceof Group ? next.appends : 0;
   }
 
   /** Looks at the time at one tick in eight: that costs a fiftieth of a small write. */

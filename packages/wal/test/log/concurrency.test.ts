@@ -181,6 +181,24 @@ test.each(["commit", "interval", "os"] as const)(
   },
 );
 
+test("who waits already does not make those wait for another group who are told now", async () => {
+  const fileSystem = new FaultyFileSystem();
+  const log = await openLog(temporaryDirectory(), { fileSystem });
+  await log.append(payloadOf(0));
+  const gate = fileSystem.hold({ call: "datasync" });
+  const before = fileSystem.count({ call: "datasync" });
+  const again = log.append(payloadOf(1)).then(async () => {
+    // As one who is some promises away from the append.
+    for (let hop = 0; hop < 100; hop++) await undefined;
+    return await log.append(payloadOf(3));
+  });
+  await gate.reached;
+  const waiting = log.append(payloadOf(2));
+  gate.release();
+  expect(await Promise.all([waiting, again])).toEqual([2, 3]);
+  expect(fileSystem.count({ call: "datasync" }) - before).toBe(2);
+});
+
 test("appends that wait together share batches of 8 KiB, and a batch of the caller's is one of its own", async () => {
   const directory = temporaryDirectory();
   const log = await openLog(directory, { segmentBytes: 2 ** 20, clock: () => 1_000_000 });
