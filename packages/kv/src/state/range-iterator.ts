@@ -39,6 +39,10 @@ export class RangeIterator<T> implements IterableIterator<T, void, void> {
   /** Up to which index texts have been looked at ahead. */
   #ahead = 0;
 
+  static {
+    Object.setPrototypeOf(RangeIterator.prototype, iteratorPrototype);
+  }
+
   /** Of runs that do not change meanwhile. */
   constructor(runs: Iterator<Run<Beside>, void>, selection: Selection, pick: (item: Item) => T) {
     this.#runs = runs;
@@ -109,5 +113,3 @@ export class RangeIterator<T> implements IterableIterator<T, void, void> {
     assert(characters <= 0xff, "the characters of a text are bytes");
   }
 }
-
-Object.setPrototypeOf(RangeIterator.prototype, iteratorPrototype);
