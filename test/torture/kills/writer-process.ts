@@ -30,7 +30,7 @@ export interface Ending {
 export class WriterProcess {
   /** What it has told so far. */
   readonly lines: Line[] = [];
-  /** Resolves once it is gone, and all that it had told is here. */
+  /** Resolves once it is gone, and all that it had told is here; not where a signal that goes to all has ended it. */
   readonly ended: Promise<Ending>;
   /** The end of what it wrote to its standard error. */
   errors = "";
@@ -60,6 +60,8 @@ export class WriterProcess {
       child.on("close", (code, signal) => {
         clearTimeout(silence);
         alive.delete(this);
+        // Ctrl-C, before it has said that it does not mind: who ends the others ends what waits for this one too.
+        if (!this.wasKilled && (signal === "SIGINT" || signal === "SIGTERM")) return;
         resolve({ code, signal });
         this.#onLine();
       });
