@@ -67,6 +67,8 @@ function getMicroseconds(db: Database<Value>, place: Place, count: number): numb
     }
     return ((performance.now() - startMs) * 1000) / done;
   };
+  // The first gets fill the index; what is asked is what they cost from then on.
+  for (let n = 0; n < count / 8; n++) db.get(keys[n % keys.length] ?? "");
   run(duration(place).warmMs);
   return run(duration(place).measureMs);
 }
